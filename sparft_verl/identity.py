@@ -90,12 +90,11 @@ def join(
     keys: Sequence[str],
     occurrence: Sequence[int] | np.ndarray[Any, Any],
     data_hashes: Sequence[str],
-    data_occurrence: Sequence[int] | None = None,
 ) -> np.ndarray[Any, Any]:
     """Return int64 [m]: each artefact row's position in the data, -1 where none is left, no position twice.
 
-    First (key, n-th occurrence) is matched exactly; `data_occurrence` is counted from `data_hashes` unless
-    given. Artefact rows left over then take, in order, the data rows of the same content that are still free:
+    First (key, n-th occurrence) is matched exactly. Artefact rows left over then take, in order, the data rows
+    of the same content that are still free:
     rows with equal content are interchangeable, and cutting, shuffling or training on the artefact's own
     parquet changes which occurrence a row is.
     """
@@ -103,10 +102,9 @@ def join(
         raise ArtefactError(
             f"join needs one occurrence per key, got {len(keys)} keys and {len(occurrence)} occurrences"
         )
-    counted = occurrences(data_hashes) if data_occurrence is None else data_occurrence
     exact: dict[tuple[str, int], int] = {}
     free: dict[str, dict[int, None]] = defaultdict(dict)
-    for place, (key, n) in enumerate(zip(data_hashes, counted, strict=True)):
+    for place, (key, n) in enumerate(zip(data_hashes, occurrences(data_hashes), strict=True)):
         exact.setdefault((key, int(n)), place)
         free[key][place] = None
     positions = np.full(len(keys), -1, dtype=np.int64)

@@ -1,0 +1,33 @@
+"""The console script `sparft`."""
+
+import importlib
+import sys
+
+COMMANDS = {
+    "prepare": "stage A: choose and cluster the prompts of a data set, write a curriculum artefact",
+    "train": "stage B: verl's trainer under a curriculum (--cpu: on a machine without a GPU)",
+    "report": "one HTML page of what a curriculum did in a run",
+    "doctor": "what is installed here, and whether it fits together",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status; 2 when the command is unknown."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: sparft COMMAND ...\n")
+        for name, purpose in COMMANDS.items():
+            print(f"  {name:10}{purpose}")
+        return 0
+    if arguments[0] not in COMMANDS:
+        print(
+            f"sparft: {arguments[0]!r} is not a command; choose from {', '.join(COMMANDS)}", file=sys.stderr
+        )
+        return 2
+    # each command imports only what it needs
+    command = importlib.import_module(f"sparft_verl.{arguments[0]}")
+    return int(command.main(arguments[1:]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

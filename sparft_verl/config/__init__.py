@@ -1,0 +1,1 @@
+"""Hydra groups; what a user adds to a verl command line."""

@@ -1,0 +1,234 @@
+"""A torch sampler over one curriculum: serves row positions, takes feedback, saves and restores itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch.utils.data
+
+from sparft_verl.curricula import Curriculum, Feedback, Ticket
+from sparft_verl.curricula.packing import pack, unpack
+from sparft_verl.curricula.state import part
+from sparft_verl.journal import JournalWriter, opening
+
+SCHEMA = 1
+
+
+class Served(int):
+    """A row position that knows the ticket and the arm it was served under."""
+
+    ticket: int
+    arm: int
+
+    def __new__(cls, row: int, ticket: int, arm: int) -> Served:
+        self = super().__new__(cls, row)
+        self.ticket = ticket
+        self.arm = arm
+        return self
+
+    def __getnewargs__(self) -> tuple[int, int, int]:  # type: ignore[override]
+        return int(self), self.ticket, self.arm
+
+
+class CurriculumSampler(torch.utils.data.Sampler[int]):
+    """Endless stream of `Served` row positions, proposed `batch_size` at a time, never ahead of their use.
+
+    Use it with a data loader of the same batch size and `num_workers=0`: workers would draw batches before the
+    feedback of the ones before. Its state rides in `StatefulDataLoader.state_dict()`.
+    """
+
+    def __init__(
+        self, curriculum: Curriculum, batch_size: int, length: int, journal: JournalWriter | None = None
+    ) -> None:
+        """Serve `curriculum` over a data set of `length` rows.
+
+        Args:
+            curriculum: what chooses; its rows are positions in the data set.
+            batch_size: prompts per proposal: the data loader's batch size, 1 where the trainer asks one at a time.
+            length: rows of the *full* data set, which `len()` gives, so that the trainer's epochs and
+                learning-rate schedule stay as they are without a curriculum.
+            journal: where to write what happens; None for nowhere.
+
+        Raises ValueError if a batch cannot be drawn, or if rows lie outside the data set.
+        """
+        curriculum.check_batch(batch_size)
+        last = int(curriculum.arms.rows.max())
+        if last >= length:
+            raise ValueError(f"the curriculum serves row {last}, but the data set has {length} rows")
+        self.curriculum = curriculum
+        self.batch_size = batch_size
+        self._length = length
+        self._arm_of = dict(zip(curriculum.arms.rows.tolist(), curriculum.arms.arm.tolist(), strict=True))
+        self._journal = journal
+        self._opened = False
+        self._pending: list[Served] = []
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Served]:
+        # All state is the sampler's: a new iterator goes on where the last one stopped.
+        while True:
+            if not self._pending:
+                self._pending = self._propose()
+            yield self._pending.pop(0)
+
+    def _propose(self) -> list[Served]:
+        self._open()
+        ticket: Ticket = self.curriculum.propose(self.batch_size)
+        self._write(
+            "propose",
+            ticket=ticket.id,
+            step=ticket.step,
+            rows=ticket.rows,
+            arms=ticket.arms,
+            propensity=ticket.propensity,
+        )
+        pairs = zip(ticket.rows.tolist(), ticket.arms.tolist(), strict=True)
+        return [Served(row, ticket.id, arm) for row, arm in pairs]
+
+    def observe(self, feedback: Iterable[Feedback]) -> int:
+        """Return how many of these finished groups were new; duplicates are recorded, and change nothing."""
+        groups = list(feedback)
+        if not groups:
+            return 0
+        self._open()
+        new = self.curriculum.accept(groups)
+        self._write(
+            "observe",
+            step=self.curriculum.step,
+            groups=[
+                {
+                    "ticket": group.ticket,
+                    "row": group.row,
+                    "arm": self._arm_of[group.row],
+                    "successes": group.successes,
+                    "kind": group.kind,
+                    "new": is_new,
+                }
+                for group, is_new in zip(groups, new, strict=True)
+            ],
+        )
+        return sum(new)
+
+    def cancel(self, ticket: int, row: int, reason: str) -> bool:
+        """Return whether the slot was still open; close it: its group will never come back."""
+        self._open()
+        new = self.curriculum.cancel(ticket, row, reason)
+        self._write(
+            "cancel",
+            step=self.curriculum.step,
+            ticket=ticket,
+            row=row,
+            arm=self._arm_of[row],
+            reason=reason,
+            new=new,
+        )
+        return new
+
+    def tick(self, step: int) -> None:
+        """Close optimiser step `step`; the journal is on disk when this returns."""
+        self._open()
+        self.curriculum.tick(step)
+        table = self.curriculum.arm_table()
+        self._write(
+            "tick",
+            step=step,
+            arms_pulls=[arm["pulls"] for arm in table],
+            arms_mean=[arm["mean"] or 0.0 for arm in table],
+            arms_observed=[arm["observed"] for arm in table],
+            arms_sd=[arm["sd"] for arm in table],
+        )
+        if self._journal is not None:
+            self._journal.sync()
+
+    def outstanding(self) -> list[tuple[int, int]]:
+        """Return (ticket, row) of every prompt that was served and has not come back, oldest first."""
+        unserved = {(served.ticket, int(served)) for served in self._pending}
+        slots = [(ticket, row) for ticket, row, _ in self.curriculum.outstanding()]
+        return [slot for slot in slots if slot not in unserved]
+
+    def metrics(self) -> dict[str, float]:
+        """Return the curriculum's metrics."""
+        return self.curriculum.metrics()
+
+    def arm_table(self) -> list[dict[str, Any]]:
+        """Return the curriculum's table of arms."""
+        return self.curriculum.arm_table()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return {"json": str, "arrays": bytes}: the curriculum, what is left of the last proposal, the journal's end.
+
+        Everything the journal holds up to that end is on disk when this returns.
+        """
+        if self._journal is not None:
+            self._journal.sync()
+        return pack(
+            {
+                "sampler_schema": SCHEMA,
+                "curriculum": self.curriculum.state_dict(),
+                "pending": [[int(served), served.ticket, served.arm] for served in self._pending],
+                "journal_seq": -1 if self._journal is None else self._journal.next_seq - 1,
+            }
+        )
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on exactly where `state_dict` was called; raises ValueError and changes nothing if that cannot be."""
+        if not self.is_state(state):
+            raise ValueError(
+                "this is no state of a CurriculumSampler (needs 'json' and 'arrays'); start anew"
+            )
+        loaded = unpack(state)
+        if loaded.get("sampler_schema") != SCHEMA:
+            raise ValueError(
+                f"sampler state has schema {loaded.get('sampler_schema')!r}, this version reads {SCHEMA}"
+            )
+        try:
+            pending = [Served(int(row), int(ticket), int(arm)) for row, ticket, arm in loaded["pending"]]
+            after = int(loaded["journal_seq"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"damaged state of a sampler: {error!r}; resume from another checkpoint"
+            ) from error
+        self.curriculum.load_state_dict(part(loaded, "curriculum"))
+        self._pending = pending
+        if self._journal is not None:
+            self._write_resume(self._journal, after)
+
+    @staticmethod
+    def is_state(value: Any) -> bool:
+        """Return whether `value` looks like what `state_dict` gives."""
+        return (
+            isinstance(value, dict)
+            and set(value) == {"json", "arrays"}
+            and isinstance(value["json"], str)
+            and isinstance(value["arrays"], bytes)
+        )
+
+    def _open(self) -> None:
+        if self._opened or self._journal is None:
+            return
+        self._opened = True
+        if self._journal.continues:
+            # an earlier run wrote here and no state was loaded: all of it is history now
+            self._write("resume", step=self.curriculum.step, rolled_back_after=-1)
+        self._write_open()
+
+    def _write_resume(self, journal: JournalWriter, after: int) -> None:
+        journal.skip_to(after + 1)
+        if not journal.continues and not self._opened:
+            # another file than the one that the state speaks of: it starts here, with nothing to roll back
+            after = self._write_open()
+        self._opened = True
+        self._write("resume", step=self.curriculum.step, rolled_back_after=after)
+        journal.sync()
+
+    def _write_open(self) -> int:
+        config, arms = self.curriculum.config, self.curriculum.arms
+        return self._write(
+            "open", **opening(config.method, config.as_dict(), arms.names, arms.sizes, arms.fingerprint)
+        )
+
+    def _write(self, event: str, **fields: Any) -> int:
+        return -1 if self._journal is None else self._journal.write(event, **fields)

@@ -1,0 +1,86 @@
+"""What a command line and an environment need so that verl trains on a CPU."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from sparft_verl.verl_plugin.cpu import AGENT_LOOP, AGENT_LOOP_MANAGER, ROLLOUT
+
+
+def cpu_overrides(*, batch: int, rollouts: int, ranks: int = 1) -> list[str]:
+    """Return the hydra overrides that make verl 0.9 train on a CPU; put the user's own after them.
+
+    `batch` prompts with `rollouts` answers each per step go through the model in one micro-batch, on `ranks`
+    FSDP2 processes. Data, model, lengths, learning rate and trainer mode are the user's.
+    Raises ValueError when the answers of a step cannot be shared out evenly.
+    """
+    if batch * rollouts % ranks:
+        raise ValueError(
+            f"{batch} prompts x {rollouts} rollouts are not divisible by {ranks} ranks; change one of the three."
+        )
+    micro_batch = batch * rollouts // ranks
+    actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
+    single = "fp32"  # half precision is slower than single on most CPUs, and the log-probs would not match
+    return [
+        f"data.train_batch_size={batch}",
+        "data.dataloader_num_workers=0",
+        "+actor_rollout_ref.model.override_config.attn_implementation=sdpa",
+        "actor_rollout_ref.model.use_remove_padding=False",
+        "actor_rollout_ref.model.enable_gradient_checkpointing=False",
+        f"{actor}.strategy=fsdp2",
+        f"{actor}.fsdp_config.strategy=fsdp2",
+        f"{actor}.fsdp_config.use_torch_compile=False",
+        f"{actor}.use_torch_compile=False",
+        f"+{actor}.fsdp_config.mixed_precision.param_dtype={single}",
+        f"+{actor}.fsdp_config.mixed_precision.reduce_dtype={single}",
+        f"+{actor}.fsdp_config.mixed_precision.buffer_dtype={single}",
+        f"{actor}.ppo_mini_batch_size={batch}",
+        f"{actor}.ppo_micro_batch_size_per_gpu={micro_batch}",
+        f"{rollout}.name={ROLLOUT}",
+        f"{rollout}.n={rollouts}",
+        f"{rollout}.dtype=float32",
+        f"{rollout}.tensor_model_parallel_size=1",
+        f"{rollout}.log_prob_micro_batch_size_per_gpu={micro_batch}",
+        f"{rollout}.free_cache_engine=False",
+        # No Ray actor for the agent loop and the reward (0 stands for the trainer's process), a light one for
+        # the balancer: every actor that imports verl pays seconds of CPU at start.
+        f"++{rollout}.agent.agent_loop_manager_class={AGENT_LOOP_MANAGER}",
+        f"{rollout}.agent.default_agent_loop={AGENT_LOOP}",
+        f"++{rollout}.router_config_path={Path(__file__).with_name('router.yaml')}",
+        "reward.num_workers=0",
+        "transfer_queue.backend.SimpleStorage.num_data_storage_units=1",
+        "trainer.device=cpu",
+        "trainer.nnodes=1",
+        f"trainer.n_gpus_per_node={ranks}",
+        # Logical devices: verl counts Ray's GPUs to place its workers, and nothing is ever put on one.
+        f"+ray_kwargs.ray_init.num_gpus={ranks}",
+        f"ray_kwargs.ray_init.num_cpus={4 * ranks + 4}",
+        "+ray_kwargs.ray_init.include_dashboard=False",
+        "+ray_kwargs.ray_init.object_store_memory=500000000",
+    ]
+
+
+def cpu_env() -> dict[str, str]:
+    """Return the whole environment for a verl process on a CPU; Ray hands it on to its actors.
+
+    It is the present one with what the CPU needs put in; CUDA_VISIBLE_DEVICES goes, because Ray refuses
+    logical GPUs beside it. Variables that only tune (threads, directories, logs) keep the user's value.
+    """
+    environment = {key: value for key, value in os.environ.items() if key != "CUDA_VISIBLE_DEVICES"}
+    for name, value in {
+        "OMP_NUM_THREADS": "1",
+        "TQ_NUM_THREADS": "1",
+        "WANDB_MODE": "disabled",
+        "TOKENIZERS_PARALLELISM": "false",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_DEDUP_LOGS": "0",
+        # Ray's idle workers would be of no use: verl gives its actors an environment of their own.
+        "RAY_prestart_worker_first_driver": "0",
+        # Without it the first start writes a token into the home directory.
+        "RAY_AUTH_MODE": "disabled",
+        # Unix sockets have short paths, and a working directory may be long.
+        "RAY_TMPDIR": str(Path(tempfile.gettempdir()) / f"sparft-ray-{os.getuid()}"),
+    }.items():
+        environment.setdefault(name, value)
+    return environment | {"VERL_PLATFORM": "cpu"}

@@ -1,0 +1,108 @@
+"""Switching a verl run over to a curriculum: what is checked and changed before Ray starts."""
+
+import os
+from importlib import metadata
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+from packaging.version import Version
+
+from sparft_verl.artefact import ArtefactError, read_artefact
+from sparft_verl.verl_plugin import SWITCH
+from sparft_verl.verl_plugin.errors import CurriculumError
+from sparft_verl.verl_plugin.settings import CurriculumSettings, read_settings
+
+SUPPORTED_VERL = (Version("0.9.1"), Version("0.10"))
+MODE_PREFIX = "sparft_"
+MODES = ("sync",)
+
+
+def switch_on(config: DictConfig) -> CurriculumSettings:
+    """Return the settings of the curriculum in `config`, after mapping verl's trainer mode to ours in place.
+
+    Needs only the configuration, the artefact's manifest and the installed versions; raises CurriculumError
+    when the run could not honour the curriculum.
+    """
+    settings = read_settings(config)
+    _check_verl()
+    _check_trainer(config)
+    mode = base_mode(config)
+    _check_artefact(settings, config)
+    with open_dict(config):
+        config.trainer.v1.trainer_mode = MODE_PREFIX + mode
+    _tell_every_process(config)
+    return settings
+
+
+def _tell_every_process(config: DictConfig) -> None:
+    """Let the plug-in in Ray's workers, on this machine and others, know what the driver was asked for."""
+    os.environ[SWITCH] = "1"
+    for name in (SWITCH, "VERL_PLATFORM"):
+        if name in os.environ:
+            key = f"ray_kwargs.ray_init.runtime_env.env_vars.{name}"
+            OmegaConf.update(config, key, os.environ[name], force_add=True)
+
+
+def base_mode(config: DictConfig) -> str:
+    """Return verl's own name of the trainer mode in `config`; raise CurriculumError if we have none for it."""
+    mode = str(OmegaConf.select(config, "trainer.v1.trainer_mode")).removeprefix(MODE_PREFIX)
+    if mode not in MODES:
+        raise CurriculumError(
+            f"A curriculum runs under trainer.v1.trainer_mode={'|'.join(MODES)}, got {mode!r}. "
+            f"Set trainer.v1.trainer_mode={MODES[0]}."
+        )
+    return mode
+
+
+def check_batch(batch_size: int, selected: int, repeat: bool) -> None:
+    """Raise CurriculumError if a batch of `batch_size` different prompts cannot be drawn from `selected`."""
+    if batch_size > selected and not repeat:
+        raise CurriculumError(
+            f"A batch holds different prompts, but data.train_batch_size (or gen_batch_size) is {batch_size} "
+            f"and the curriculum has {selected} selected rows. Either lower data.train_batch_size to at most "
+            f"{selected}, or select more rows with `sparft prepare ... select.budget={batch_size}` or more "
+            "(curriculum.repeat=true allows repeats within a batch)."
+        )
+
+
+def _check_verl() -> None:
+    low, high = SUPPORTED_VERL
+    try:
+        installed = Version(metadata.version("verl"))
+    except metadata.PackageNotFoundError as error:
+        raise CurriculumError(
+            f"verl is not installed beside sparft-verl; install verl>={low},<{high} "
+            "(pip install 'sparft-verl[cpu]' or 'sparft-verl[gpu]')."
+        ) from error
+    if not low <= installed < high:
+        raise CurriculumError(
+            f"sparft-verl supports verl>={low},<{high}, found verl {installed}. "
+            f"Install a supported one: pip install 'verl>={low},<{high}'."
+        )
+
+
+def _check_trainer(config: DictConfig) -> None:
+    if not OmegaConf.select(config, "trainer.use_v1"):
+        raise CurriculumError(
+            "A curriculum needs verl's v1 trainer, but trainer.use_v1=False. Remove that override."
+        )
+    workers = OmegaConf.select(config, "data.dataloader_num_workers")
+    if workers:
+        raise CurriculumError(
+            f"A curriculum needs data.dataloader_num_workers=0, got {workers}: workers fetch prompts ahead of "
+            "the feedback that should choose them. Remove that override."
+        )
+    custom = OmegaConf.select(config, "trainer.v1.sampler.custom_sampler")
+    if custom is not None and custom.get("path"):
+        raise CurriculumError(
+            "A curriculum cannot run beside trainer.v1.sampler.custom_sampler "
+            f"(path={custom.get('path')!r}): both replace verl's replay buffer. Remove one of the two."
+        )
+
+
+def _check_artefact(settings: CurriculumSettings, config: DictConfig) -> None:
+    try:
+        artefact = read_artefact(settings.artefact, verify=False)
+    except ArtefactError as error:
+        raise CurriculumError(f"curriculum.artefact: {error}") from error
+    batch = OmegaConf.select(config, "data.gen_batch_size") or config.data.train_batch_size
+    check_batch(int(batch), len(artefact.keys), settings.curriculum.repeat)

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+from tensordict import NonTensorData, NonTensorStack, TensorDict
+
+from sparft_verl.verl_plugin.errors import CurriculumError
+from sparft_verl.verl_plugin.feedback import ROW, TICKET, Rollout, group, read_rollouts
+
+
+def column(values: list) -> NonTensorStack:
+    return NonTensorStack(*[NonTensorData(value) for value in values])
+
+
+def stored(scores: list[list[float]], accs: list, advantages: list[list[float]] | None = None) -> TensorDict:
+    """Rows as verl's TransferQueue returns them: jagged scores, non-tensor columns for the rest."""
+    n = len(scores)
+    data = {
+        "rm_scores": torch.nested.nested_tensor([torch.tensor(s) for s in scores], layout=torch.jagged),
+        ROW: column([10 + i // 2 for i in range(n)]),
+        TICKET: column([3] * n),
+        "data_source": column(["kk"] * n),
+        "extra_fields": column([{"reward_extra_info": {} if a is None else {"acc": a}} for a in accs]),
+    }
+    if advantages is not None:
+        data["advantages"] = torch.nested.nested_tensor(
+            [torch.tensor(a) for a in advantages], layout=torch.jagged
+        )
+        data["response_mask"] = torch.nested.nested_tensor(
+            [torch.tensor([1] * (len(a) - 1) + [0]) for a in advantages], layout=torch.jagged
+        )
+    return TensorDict(data, batch_size=[n])
+
+
+def test_scores_of_a_group_become_its_successes_in_session_order() -> None:
+    keys = ["u_1_0", "u_0_0", "v_0_0", "v_1_0"]
+    data = stored([[0.0, 1.0], [0.0], [0.0, 0.0], [1.0]], [None] * 4)
+    first, second = group(read_rollouts(keys, data, {}), "trained")
+    assert (first.ticket, first.row, first.kind) == (3, 10, "trained")
+    np.testing.assert_array_equal(first.successes, [0.0, 1.0])
+    np.testing.assert_array_equal(second.successes, [0.0, 1.0])
+    assert first.advantages is None
+
+
+def test_acc_of_the_reward_function_is_preferred() -> None:
+    data = stored([[-1.0], [1.0]], [0, 1])
+    (feedback,) = group(read_rollouts(["u_0_0", "u_1_0"], data, {}), "discarded")
+    np.testing.assert_array_equal(feedback.successes, [0.0, 1.0])
+
+
+def test_advantages_are_averaged_over_the_response_mask() -> None:
+    data = stored([[0.0, 1.0, 0.0], [0.0, 0.0]], [None, None], [[0.5, 1.5, 99.0], [-1.0, 99.0]])
+    (feedback,) = group(read_rollouts(["u_0_0", "u_1_0"], data, {}), "trained")
+    np.testing.assert_allclose(feedback.advantages, [1.0, -1.0])
+
+
+def test_a_score_outside_the_unit_interval_without_a_rule_stops() -> None:
+    with pytest.raises(CurriculumError, match="'kk' gave score = -3"):
+        read_rollouts(["u_0_0", "u_1_0"], stored([[-3.0], [0.0]], [None, None]), {})
+
+
+def test_the_last_output_of_a_session_speaks_for_it() -> None:
+    def rollout(key: str, success: float) -> Rollout:
+        return Rollout(key, 0, 5, success, None)
+
+    (feedback,) = group(
+        [rollout("u_0_1", 1.0), rollout("u_0_0", 0.0), rollout("u_1_0", 0.0), rollout("u_0_10", 0.5)],
+        "trained",
+    )
+    np.testing.assert_array_equal(feedback.successes, [0.5, 0.0])
