@@ -1,0 +1,240 @@
+"""What holds for every registered method: a new one is covered by registering it."""
+
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2
+
+from sparft_verl.curricula import METHODS, build
+from sparft_verl.curricula.packing import pack, unpack
+
+sizes_of = st.lists(st.integers(0, 6), min_size=1, max_size=5).filter(lambda sizes: sum(sizes) > 0)
+quick = settings(max_examples=25, deadline=None)
+
+
+def same(a, b):
+    """Whether two tickets are equal to the last bit."""
+    return (
+        a.id == b.id
+        and a.step == b.step
+        and all(
+            getattr(a, name).tobytes() == getattr(b, name).tobytes()
+            for name in ("rows", "arms", "propensity")
+        )
+    )
+
+
+@quick
+@given(sizes=sizes_of, seed=st.integers(0, 2**63 - 1), data=st.data())
+def test_a_batch_holds_different_selected_rows_of_the_arms_it_names(
+    config, arms_of, script, sizes, seed, data
+):
+    arms = arms_of(sizes)
+    curriculum = build(dataclasses.replace(config, seed=seed), arms)
+    where = dict(zip(arms.rows.tolist(), arms.arm.tolist(), strict=True))
+    trainer = script(solve=[k / len(sizes) for k in range(len(sizes))])
+    for step in range(1, 8):
+        n = data.draw(st.integers(1, sum(sizes)))
+        ticket = trainer.step(curriculum, step, n)
+        assert len(set(ticket.rows.tolist())) == n
+        assert [where[row] for row in ticket.rows.tolist()] == ticket.arms.tolist()
+        assert ((ticket.propensity > 0) & (ticket.propensity <= 1 + 1e-12)).all()
+        assert all(np.isfinite(value) for value in curriculum.metrics().values())
+
+
+@quick
+@given(sizes=sizes_of, seed=st.integers(0, 2**63 - 1), data=st.data())
+def test_same_seed_and_feedback_serve_the_same_prompts(config, arms_of, script, sizes, seed, data):
+    n = data.draw(st.integers(1, sum(sizes)))
+    config = dataclasses.replace(config, seed=seed)
+    runs = []
+    for noise in (1, 2):
+        curriculum, trainer = build(config, arms_of(sizes)), script(solve=[0.5] * len(sizes))
+        np.random.seed(noise)  # the global generator must not matter
+        runs.append([trainer.step(curriculum, step, n) for step in range(1, 10)])
+    assert all(same(a, b) for a, b in zip(*runs, strict=True))
+
+
+def test_prompts_do_not_depend_on_the_hash_seed(config):
+    program = (
+        "import numpy as np\nfrom sparft_verl.curricula import Arms, CurriculumConfig, Feedback, build\n"
+        "arms = Arms(np.arange(30), np.repeat(np.arange(3), 10).astype(np.int32), tuple('abc'), np.full(30, np.nan),"
+        " tuple('s' * 30), 'x')\n"
+        f"curriculum = build(CurriculumConfig(**{config.as_dict()!r}), arms)\n"
+        "for step in range(1, 20):\n"
+        "    ticket = curriculum.propose(7)\n"
+        "    curriculum.observe([Feedback(ticket.id, int(r), [r % 2]) for r in ticket.rows])\n"
+        "    curriculum.tick(step)\n    print(ticket.rows.tolist())\n"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1 and outputs.pop().count("\n") == 19
+
+
+def test_restored_at_any_of_200_steps_the_tail_is_identical(config, arms_of, script):
+    arms = arms_of([5, 1, 0, 7, 3])
+    solve = [0.0, 1.0, 0.5, 0.3, 0.7]
+    curriculum, trainer = build(config, arms), script(solve)
+    saves, tickets = [], []
+    for step in range(1, 201):
+        saves.append((pack(curriculum.state_dict()), list(trainer.waiting)))
+        tickets.append(trainer.step(curriculum, step, 4))
+    end = pack(curriculum.state_dict())
+    for start, (packed, waiting) in enumerate(saves):
+        length = 200 - start if start % 50 == 0 else min(3, 200 - start)
+        again, trainer = build(config, arms), script(solve, waiting=list(waiting))
+        again.load_state_dict(unpack(packed))
+        tail = [trainer.step(again, step, 4) for step in range(start + 1, start + 1 + length)]
+        assert all(same(a, b) for a, b in zip(tail, tickets[start:], strict=False))
+        if start + length == 200:
+            assert pack(again.state_dict()) == end
+
+
+@quick
+@given(seed=st.integers(0, 1000), rollouts=st.integers(1, 7))
+def test_the_order_of_feedback_leaves_the_same_state_to_the_last_bit(
+    config, arms_of, answer_of, seed, rollouts
+):
+    arms = arms_of([4, 5, 3])
+    states = []
+    for order in ("as served", "shuffled"):
+        curriculum = build(config, arms)
+        tickets = [curriculum.propose(6) for _ in range(4)]
+        come = [answer_of(t, slot, [0.2, 0.5, 0.9], rollouts) for t in tickets for slot in range(6)]
+        if order == "shuffled":
+            come = [come[i] for i in np.random.default_rng(seed).permutation(len(come))]
+        for feedback in come:
+            curriculum.observe([feedback])
+        curriculum.tick(1)
+        states.append(pack(curriculum.state_dict()))
+    assert states[0] == states[1]
+
+
+@pytest.mark.parametrize("solve", [0.0, 1.0], ids=["never solved", "always solved"])
+@pytest.mark.parametrize("sizes", [[1], [6], [3, 0, 2], [1, 1, 1, 1]], ids=str)
+def test_a_batch_is_always_produced(config, arms_of, answer_of, sizes, solve):
+    curriculum = build(config, arms_of(sizes))
+    for step in range(1, 60):
+        ticket = curriculum.propose(1 + step % sum(sizes))
+        groups = [answer_of(ticket, slot, [solve] * len(sizes)) for slot in range(len(ticket.rows))]
+        curriculum.observe(groups[step % 2 :])  # every other step loses a group for good
+        curriculum.tick(step)
+    assert curriculum.metrics()["sparft/coverage"] == 1.0
+    assert len(curriculum.outstanding()) == 30
+
+
+def test_a_batch_larger_than_the_selection_names_every_fix(config, arms_of):
+    curriculum = build(config, arms_of([3, 2]))
+    with pytest.raises(
+        ValueError, match=r"6 different .* 5 selected .*train_batch_size .*select\.budget.*repeat"
+    ):
+        curriculum.propose(6)
+    assert curriculum.outstanding() == []
+
+
+@quick
+@given(sizes=sizes_of, n=st.integers(1, 40))
+def test_with_repeat_any_batch_is_served_and_every_slot_can_be_settled(config, arms_of, group_of, sizes, n):
+    curriculum = build(dataclasses.replace(config, repeat=True), arms_of(sizes))
+    for step in (1, 2):
+        ticket = curriculum.propose(n)
+        groups = [group_of(ticket.id, int(row), 0.5) for row in ticket.rows]
+        assert curriculum.observe(groups) == n
+        assert curriculum.observe(groups) == 0
+        curriculum.tick(step)
+    assert curriculum.outstanding() == []
+
+
+def test_propensities_match_how_often_arms_are_chosen(config, arms_of, answer_of):
+    """Chi-square over seeds, for a history with unequal arms and a batch that empties one of them."""
+    runs, n, sizes = 1000, 5, [3, 4, 2]
+    arms = arms_of(sizes)
+    warm = build(config, arms)
+    for step in range(1, 4):
+        ticket = warm.propose(4)
+        warm.observe([answer_of(ticket, slot, [0.1, 0.2, 0.4]) for slot in range(4)])
+        warm.tick(step)
+    state = warm.state_dict()
+    seen = {slot: {} for slot in range(n)}
+    for seed in range(runs):
+        config_now = dataclasses.replace(config, seed=seed)
+        curriculum = build(config_now, arms)
+        header = {key: curriculum.state_dict()[key] for key in ("config", "config_hash")}
+        # `order` starts anew: its next pass is the random part of a shuffle
+        curriculum.load_state_dict({**state, **header, "order": curriculum.state_dict()["order"]})
+        ticket = curriculum.propose(n)
+        pulls = curriculum.state_dict()["ledger"]["pull"][-n:]
+        for slot in np.unique(pulls, return_index=True)[1].tolist():  # one choice a pull
+            before = tuple(ticket.arms[:slot].tolist())
+            chosen = seen[slot].setdefault(before, {})
+            arm = int(ticket.arms[slot])
+            count, probability = chosen.get(arm, (0, ticket.propensity[slot]))
+            assert probability == pytest.approx(ticket.propensity[slot], abs=1e-12)
+            chosen[arm] = (count + 1, probability)
+    statistic, freedom = 0.0, 0
+    for histories in seen.values():
+        for chosen in histories.values():
+            total = sum(count for count, _ in chosen.values())
+            cells = [(count, total * p) for count, p in chosen.values() if total * p >= 5]
+            rest = total - sum(count for count, _ in cells)
+            expected_rest = total - sum(expected for _, expected in cells)
+            assert expected_rest > -1e-6 * total
+            cells += [(rest, expected_rest)] if expected_rest >= 5 else []
+            if len(cells) > 1:
+                statistic += sum((count - expected) ** 2 / expected for count, expected in cells)
+                freedom += len(cells) - 1
+    assert statistic < chi2.ppf(0.9999, max(freedom, 1))
+
+
+@pytest.mark.parametrize(
+    "other", [{"seed": 5}, {"sigma": 0.5}, {"repeat": True}], ids=lambda other: next(iter(other))
+)
+def test_a_state_of_another_configuration_is_refused_by_name(config, arms_of, other):
+    state = build(config, arms_of([3, 3])).state_dict()
+    key, value = next(iter(other.items()))
+    with pytest.raises(ValueError, match=rf"curriculum\.{key} was .* is {value!r} now"):
+        build(dataclasses.replace(config, **other), arms_of([3, 3])).load_state_dict(state)
+
+
+def test_the_first_difference_of_a_foreign_state_is_named_and_nothing_is_taken(config, arms_of, script):
+    arms = arms_of([4, 4])
+    curriculum, trainer = build(config, arms), script([0.5, 0.5])
+    for step in range(1, 5):
+        trainer.step(curriculum, step, 3)
+    state = curriculum.state_dict()
+    other_rows = build(config, arms_of([4, 4], first_row=7))
+    other_data = build(config, dataclasses.replace(arms, fingerprint="ffff"))
+    with pytest.raises(ValueError, match="other positions"):
+        other_rows.load_state_dict(state)
+    with pytest.raises(ValueError, match=r"other prompts.*fingerprint was '0123' and is 'ffff'"):
+        other_data.load_state_dict(state)
+    fresh = build(config, arms)
+    before = pack(fresh.state_dict())
+    for broken, message in (
+        ({**state, "schema": 99}, "schema was 99"),
+        ({**state, "method": "other"}, "method was 'other'"),
+        ({key: value for key, value in state.items() if key != "telemetry"}, "'telemetry' must be a dict"),
+        ({**state, "step": -1}, "'step' must be an integer >= 0"),
+        ({**state, "estimator": {**state["estimator"], "total": np.array([np.nan, 0.0])}}, "not finite"),
+        ({**state, "order": {**state["order"], "cursor": state["order"]["cursor"] + 99}}, "outside its pool"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fresh.load_state_dict(broken)
+        assert pack(fresh.state_dict()) == before
+
+
+def test_the_method_has_a_line_for_its_users(config):
+    assert METHODS[config.method].summary.endswith(".")

@@ -1,0 +1,115 @@
+"""The probability of an arm: against closed forms, Monte Carlo and itself under relabelling."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+from sparft_verl.curricula.propensity import EXACT_ARMS, argmax_probability, next_best_probability
+
+
+def everyone(count):
+    return np.ones(count, dtype=bool)
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.3, 2.0, 5.0])
+@pytest.mark.parametrize("narrow", [1.0, 0.1, 1e-3, 1e-6])
+def test_two_arms_have_the_closed_form(gap, narrow):
+    wins = norm.cdf(gap / np.hypot(1.0, narrow))
+    got = argmax_probability(np.array([gap, 0.0]), np.array([1.0, narrow]), everyone(2))
+    assert got == pytest.approx([wins, 1.0 - wins], abs=1e-10)
+
+
+@pytest.mark.parametrize("count", [1, 3, 10, 300])
+def test_equal_arms_share_equally(count):
+    got = argmax_probability(np.full(count, -0.4), np.full(count, 0.2), everyone(count))
+    assert got == pytest.approx(np.full(count, 1.0 / count), rel=1e-10)
+
+
+def test_arms_of_very_different_certainty_match_monte_carlo():
+    mean = np.array([-0.1, -0.12, -0.5, -0.9, 0.0])
+    sd = np.array([0.003, 0.02, 0.4, 1.0, 0.05])
+    draws = mean + sd * np.random.default_rng(0).standard_normal((400_000, 5))
+    seen = np.bincount(draws.argmax(axis=1), minlength=5) / len(draws)
+    got = argmax_probability(mean, sd, everyone(5))
+    assert got == pytest.approx(seen, abs=4 * np.sqrt(0.25 / len(draws)))
+
+
+def test_a_masked_arm_has_no_share_and_does_not_matter():
+    mean, sd = np.array([9.0, -0.1, -0.3]), np.array([1.0, 0.2, 0.1])
+    got = argmax_probability(mean, sd, np.array([False, True, True]))
+    assert got[0] == 0.0
+    assert got[1:] == pytest.approx(argmax_probability(mean[1:], sd[1:], everyone(2)), rel=1e-12)
+
+
+def test_a_panel_finer_mesh_agrees():
+    """Against a plain fine grid of ten arms."""
+    rng = np.random.default_rng(1)
+    mean, sd = -rng.random(10), 1.0 / np.sqrt(rng.integers(1, 500, 10))
+    x = np.linspace(-6.0, 6.0, 600_001)
+    cdf = norm.cdf((x[:, None] - mean) / sd)
+    exact = [
+        np.sum(norm.pdf(x, mean[k], sd[k]) * np.delete(cdf, k, axis=1).prod(axis=1)) * (x[1] - x[0])
+        for k in range(10)
+    ]
+    assert argmax_probability(mean, sd, everyone(10)) == pytest.approx(exact, abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(-1, 0), st.integers(0, 10**6)), min_size=1, max_size=12),
+    st.floats(1e-6, 1e3),
+    st.randoms(use_true_random=False),
+)
+def test_probabilities_sum_to_one_and_follow_a_relabelling(beliefs, sigma, random):
+    mean = np.array([m for m, _ in beliefs])
+    sd = sigma / np.sqrt(np.array([pulls for _, pulls in beliefs]) + 1.0)
+    got = argmax_probability(mean, sd, everyone(len(mean)))
+    assert got.sum() == pytest.approx(1.0, abs=1e-12) and (got >= 0).all()
+    swap = list(range(len(mean)))
+    random.shuffle(swap)
+    assert argmax_probability(mean[swap], sd[swap], everyone(len(mean))) == pytest.approx(
+        got[swap], abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("places", [1, 2, 3])
+def test_the_next_best_arm_of_one_draw_matches_monte_carlo(places):
+    mean = np.array([-0.2, -0.3, -0.25, -0.6, -0.4])
+    sd = np.array([0.1, 0.3, 0.2, 0.5, 0.15])
+    draws = mean + sd * np.random.default_rng(2).standard_normal((600_000, 5))
+    order = np.argsort(-draws, axis=1)
+    ranked = [1, 3, 0][:places]
+    follow = order[(order[:, :places] == ranked).all(axis=1), places]
+    free = everyone(5)
+    free[ranked] = False
+    got = next_best_probability(mean, sd, free, ranked)
+    seen = np.bincount(follow, minlength=5) / len(follow)
+    assert got == pytest.approx(seen, abs=4.5 * np.sqrt(0.25 / len(follow)))
+    assert got.sum() == pytest.approx(1.0) and (got[ranked] == 0.0).all()
+
+
+def test_a_ranked_arm_far_above_and_narrow_does_not_blow_up_the_mesh():
+    mean, sd = np.array([0.0, -0.9, -0.8]), np.array([1e-6, 0.3, 0.3])
+    got = next_best_probability(mean, sd, np.array([False, True, True]), [0])
+    cut = np.random.default_rng(3).standard_normal((400_000, 2)) * 0.3 + mean[1:]
+    cut = cut[(cut < 0.0).all(axis=1)]
+    assert got[2] == pytest.approx((cut[:, 1] > cut[:, 0]).mean(), abs=4e-3)
+
+
+@pytest.mark.parametrize("spread", ["pulls 0-199", "one sd", "two scales"])
+def test_above_the_limit_the_values_are_close_to_the_exact_ones(monkeypatch, spread):
+    rng = np.random.default_rng(4)
+    count = 2 * EXACT_ARMS
+    mean = -rng.random(count)
+    sd = {
+        "pulls 0-199": 1.0 / np.sqrt(rng.integers(1, 200, count)),
+        "one sd": np.full(count, 0.3),
+        "two scales": rng.choice([0.05, 0.3], count) * (1.0 + 0.1 * rng.random(count)),
+    }[spread]
+    rounded = argmax_probability(mean, sd, everyone(count))
+    monkeypatch.setattr("sparft_verl.curricula.propensity.EXACT_ARMS", count)
+    exact = argmax_probability(mean, sd, everyone(count))
+    assert rounded.sum() == pytest.approx(1.0) and (rounded >= 0).all()
+    assert 0 < np.abs(rounded - exact).sum() / 2 < 0.1  # total variation
