@@ -42,6 +42,8 @@ def cpu_overrides(*, batch: int, rollouts: int, ranks: int = 1) -> list[str]:
         f"{rollout}.tensor_model_parallel_size=1",
         f"{rollout}.log_prob_micro_batch_size_per_gpu={micro_batch}",
         f"{rollout}.free_cache_engine=False",
+        # Read only in a run with a reference policy, which verl then refuses to start without it.
+        f"actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu={micro_batch}",
         # No Ray actor for the agent loop and the reward (0 stands for the trainer's process), a light one for
         # the balancer: every actor that imports verl pays seconds of CPU at start.
         f"++{rollout}.agent.agent_loop_manager_class={AGENT_LOOP_MANAGER}",

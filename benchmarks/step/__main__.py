@@ -1,0 +1,98 @@
+"""`python -m benchmarks.step [--quick] [--steps N] --json FILE`"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.step import assets
+
+_PACKAGES = ("sparft-verl", "verl", "torch", "transformers", "ray", "TransferQueue", "tensordict")
+
+
+def machine() -> dict[str, Any]:
+    """Return what the numbers depend on; the load says how much of the machine was others'."""
+    names = [line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return {
+        "cpu": names[0] if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "load_before": os.getloadavg(),
+        "python": platform.python_version(),
+    }
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def commit() -> str:
+    """Return the commit this runs from, marked when the tree has changes; "unknown" outside a repository."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.step", description=sys.modules["benchmarks.step"].__doc__
+    )
+    parser.add_argument("--quick", action="store_true", help="only the generation engine, within a minute")
+    parser.add_argument("--steps", type=int, default=12, help="steps of the full run (default: 12)")
+    parser.add_argument("--json", type=Path, required=True, help="file for the result")
+    arguments = parser.parse_args()
+    if arguments.steps < 3:
+        parser.error(f"--steps {arguments.steps}: the first step is left out, so at least 3 are needed")
+    result: dict[str, Any] = {
+        "benchmark": "step",
+        "kind": "quick" if arguments.quick else "full",
+        "shape": {"prompts": assets.PROMPTS, "rollouts": assets.ROLLOUTS, "tokens": assets.TOKENS},
+        "machine": machine(),
+        "versions": {name: version(name) for name in _PACKAGES},
+        "commit": commit(),
+    }
+    if arguments.quick:
+        from benchmarks.step import quick
+
+        result["measured"] = measured = quick.measure()
+    else:
+        from benchmarks.step import full
+
+        result["measured"] = measured = full.measure(arguments.steps)
+    result["machine"]["load_after"] = os.getloadavg()
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+    report(result["kind"], measured)
+
+
+def report(kind: str, measured: dict[str, Any]) -> None:
+    """Print what a person wants to know, the number to compare last."""
+    if kind == "quick":
+        print(
+            f"engine                {1000 * measured['engine_seconds']:8.1f} ms for {measured['tokens']} tokens"
+        )
+        print(f"transformers.generate {1000 * measured['generate_seconds']:8.1f} ms")
+        print(f"engine / transformers.generate = {measured['ratio']:.2f} (below 1 is faster)")
+        return
+    for part, seconds in measured["median_seconds_of"].items():
+        print(f"  {part:16s}{seconds:8.3f} s")
+    print(
+        f"CPU seconds: {measured['cpu_seconds_to_end_of_first_step']:.1f} to the end of the first step, ",
+        end="",
+    )
+    print(f"{measured['cpu_seconds_per_step']:.2f} per later step")
+    print(f"first step ends after {measured['seconds_to_end_of_first_step']:.1f} s")
+    print(f"median step: {measured['median_seconds_per_step']:.2f} s")
+
+
+main()
