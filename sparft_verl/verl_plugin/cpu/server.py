@@ -1,22 +1,21 @@
 """The Ray actor that generates: one Engine, driven by the actor's event loop, behind the calls verl makes.
 
-The module does not import verl, which would add seconds to the start of the actor's process.
+The actor does not import verl, which would add seconds to the start of its process. The module itself does
+not even import torch: whoever is handed the actor's handle imports it, and the load balancer needs neither.
 """
 
-# Whoever is handed a Ray actor's handle unpickles the signatures of its methods. As strings they are read
-# without importing torch, which the load balancer's process does not need.
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+if TYPE_CHECKING:
+    import torch
 
-from sparft_verl.verl_plugin.cpu.engine import Engine, Request
-from sparft_verl.verl_plugin.cpu.sampling import SamplingParams
+    from sparft_verl.verl_plugin.cpu.engine import Engine, Request
+    from sparft_verl.verl_plugin.cpu.sampling import SamplingParams
 
 GATHER_SECONDS = 0.002
 """How long an idle server waits for company to the first request; identical prompts that come together are
@@ -73,6 +72,11 @@ def _token_output(fields: dict[str, Any]) -> Any:
 
 def build_engine(spec: ServerSpec) -> Engine:
     """Return the engine that `spec` describes, with random weights unless `spec.read_weights`."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from sparft_verl.verl_plugin.cpu.engine import Engine
+
     dtype = getattr(torch, spec.dtype)
     if spec.read_weights:
         model = AutoModelForCausalLM.from_pretrained(
@@ -201,6 +205,8 @@ class CpuServer:
 
     def _params(self, prompt: Sequence[int], params: Mapping[str, Any]) -> SamplingParams:
         """Return the parameters with verl's own default and bounds on the length of the answer."""
+        from sparft_verl.verl_plugin.cpu.sampling import SamplingParams
+
         spec = self.spec
         room = spec.max_model_len - len(prompt)
         if room < 1:
