@@ -1,4 +1,4 @@
-"""Metrics from verl's `file` logger: one JSON object per line, {"step": s, "data": {name: value}}."""
+"""What is in verl's `file` logger: one JSON object per line, {"step": s, "data": {name: value}}."""
 
 import json
 from pathlib import Path
