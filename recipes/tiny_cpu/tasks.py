@@ -122,7 +122,9 @@ def _draw(
 
 
 def build(train: int, held_out: int, seed: int, progress: bool = True) -> dict[str, list[Row]]:
-    """``{"train": rows, "held_out": rows}`` in verl's format, shuffled; no question text occurs twice, in or across.
+    """``{"train": rows, "held_out": rows}`` in verl's format, shuffled.
+
+    No question of one split is in the other; within a split, levels whose ranges overlap may share a few.
 
     Raises ValueError when a count is not positive or a level has too few different questions.
     """
