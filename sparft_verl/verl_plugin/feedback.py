@@ -47,12 +47,16 @@ def read_rollouts(keys: Sequence[str], data: Any, rules: Mapping[str, SuccessRul
     for index, key in enumerate(keys):
         extra = columns["extra_fields"][index]
         info = (extra.get("reward_extra_info") if isinstance(extra, dict) else None) or {}
+        score, acc = scores[index], info.get("acc")
+        if acc is not None and "score" not in info:
+            # The reward function gave a plain number, and verl files it under `acc`: a score, not a verdict.
+            score, acc = float(acc), None
         rollouts.append(
             Rollout(
                 key=key,
                 ticket=int(columns[TICKET][index]),
                 row=int(columns[ROW][index]),
-                success=to_success(scores[index], info.get("acc"), str(columns["data_source"][index]), rules),
+                success=to_success(score, acc, str(columns["data_source"][index]), rules),
                 advantage=advantages[index],
             )
         )

@@ -5,6 +5,7 @@ from tensordict import NonTensorData, NonTensorStack, TensorDict
 
 from sparft_verl.verl_plugin.errors import CurriculumError
 from sparft_verl.verl_plugin.feedback import ROW, TICKET, Rollout, group, read_rollouts
+from sparft_verl.verl_plugin.success import SuccessRule
 
 
 def column(values: list) -> NonTensorStack:
@@ -19,7 +20,7 @@ def stored(scores: list[list[float]], accs: list, advantages: list[list[float]] 
         ROW: column([10 + i // 2 for i in range(n)]),
         TICKET: column([3] * n),
         "data_source": column(["kk"] * n),
-        "extra_fields": column([{"reward_extra_info": {} if a is None else {"acc": a}} for a in accs]),
+        "extra_fields": column([{"reward_extra_info": {} if a is None else a} for a in accs]),
     }
     if advantages is not None:
         data["advantages"] = torch.nested.nested_tensor(
@@ -42,9 +43,18 @@ def test_scores_of_a_group_become_its_successes_in_session_order() -> None:
 
 
 def test_acc_of_the_reward_function_is_preferred() -> None:
-    data = stored([[-1.0], [1.0]], [0, 1])
+    data = stored([[-1.0], [1.0]], [{"score": -1.0, "acc": 0}, {"score": 1.0, "acc": 1}])
     (feedback,) = group(read_rollouts(["u_0_0", "u_1_0"], data, {}), "discarded")
     np.testing.assert_array_equal(feedback.successes, [0.0, 1.0])
+
+
+def test_a_plain_number_that_verl_files_under_acc_is_read_by_the_rule_of_its_source() -> None:
+    data = stored([[-3.5], [3.0]], [{"acc": -3.0}, {"acc": 3.0}])
+    rules = {"kk": SuccessRule(range=(-3.0, 3.0))}
+    (feedback,) = group(read_rollouts(["u_0_0", "u_1_0"], data, rules), "trained")
+    np.testing.assert_array_equal(feedback.successes, [0.0, 1.0])
+    with pytest.raises(CurriculumError, match="gave score = -3"):
+        read_rollouts(["u_0_0", "u_1_0"], data, {})
 
 
 def test_advantages_are_averaged_over_the_response_mask() -> None:
