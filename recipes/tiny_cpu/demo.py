@@ -94,11 +94,12 @@ def train(out: Path, curriculum: str, seed: int, steps: int) -> None:
         try:
             while verl.poll() is None:
                 time.sleep(1)
-                seen = [record for record in records(metrics) if "critic/score/mean" in record["data"]]
+                logged = records(metrics)
+                seen = [record for record in logged if "critic/score/mean" in record["data"]]
                 if seen:
                     bar.update(seen[-1]["step"] - bar.n)
                     bar.set_postfix_str(f"solve rate {seen[-1]['data']['critic/score/mean']:.2f}")
-                elif records(metrics):
+                elif logged:
                     bar.set_postfix_str("held-out accuracy before training is measured")
         except BaseException:
             os.killpg(verl.pid, signal.SIGTERM)

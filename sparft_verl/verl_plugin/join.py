@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sparft_verl.artefact import Artefact, content_hash, join
+from sparft_verl.artefact import Artefact, join, row_hash
 from sparft_verl.curricula import Arms
 from sparft_verl.verl_plugin.errors import CurriculumError
 
@@ -32,8 +32,7 @@ def dataset_content(dataset: Any) -> tuple[list[str], list[str]]:
     sources: list[str] = []
     for table in frame.select_columns(columns).with_format("arrow").iter(batch_size=_CHUNK):
         for row in table.to_pylist():
-            truth = (row.get("reward_model") or {}).get("ground_truth")
-            hashes.append(content_hash(row[prompt_key], row.get("data_source"), truth))
+            hashes.append(row_hash(row, prompt_key))
             sources.append(str(row.get("data_source")))
     return hashes, sources
 

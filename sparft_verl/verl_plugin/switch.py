@@ -105,4 +105,4 @@ def _check_artefact(settings: CurriculumSettings, config: DictConfig) -> None:
     except ArtefactError as error:
         raise CurriculumError(f"curriculum.artefact: {error}") from error
     batch = OmegaConf.select(config, "data.gen_batch_size") or config.data.train_batch_size
-    check_batch(int(batch), len(artefact.keys), settings.curriculum.repeat)
+    check_batch(int(batch), artefact.selection.num_rows, settings.curriculum.repeat)

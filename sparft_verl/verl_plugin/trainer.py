@@ -27,7 +27,7 @@ from sparft_verl.verl_plugin.join import join_arms
 from sparft_verl.verl_plugin.loader import CurriculumDataLoader
 from sparft_verl.verl_plugin.replay import reporting
 from sparft_verl.verl_plugin.settings import read_settings
-from sparft_verl.verl_plugin.switch import MODE_PREFIX, check_batch
+from sparft_verl.verl_plugin.switch import MODE_PREFIX
 
 JOURNAL = Path("sparft") / "journal.jsonl"
 """Where the journal lies, below trainer.default_local_dir."""
@@ -61,7 +61,6 @@ class CurriculumTrainer(PPOTrainer):
             read_artefact(self.settings.artefact), self.train_dataset, max_missing=self.settings.max_missing
         )
         batch_size = int(self.config.data.get("gen_batch_size") or self.config.data.train_batch_size)
-        check_batch(batch_size, len(arms.rows), self.settings.curriculum.repeat)
         self.curriculum_sampler = CurriculumSampler(
             build(self.settings.curriculum, arms),
             batch_size=batch_size,
