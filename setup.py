@@ -19,7 +19,7 @@ from setuptools import setup
 from setuptools.command.build_ext import build_ext
 from setuptools.modified import newer_group
 
-CPU_SOURCES = sorted(str(p) for p in [Path("csrc/bindings.cpp"), *Path("csrc/cpu").glob("*.cpp")])
+CPU_SOURCES = sorted(str(p) for p in [*Path("csrc").glob("*.cpp"), *Path("csrc/cpu").glob("*.cpp")])
 CUDA_SOURCES = sorted(str(p) for p in Path("csrc/cuda").glob("*.cu"))
 HEADERS = sorted(str(p) for p in Path("csrc").rglob("*.h"))
 CPU_FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-pthread"]

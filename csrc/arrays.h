@@ -66,8 +66,8 @@ template <class T>
 Span<T> from_numpy(py::handle value, const char* name, int dimensions, Access access) {
   using Plain = std::remove_const_t<T>;
   const py::array array = py::reinterpret_borrow<py::array>(value);
-  if (!PyType_CheckExact(value.ptr()) && !py::type::of(value).is(py::type::of(py::array())) &&
-      py::hasattr(value, "mask") && py::hasattr(value, "filled"))
+  const bool plain = Py_TYPE(value.ptr()) == py::detail::npy_api::get().PyArray_Type_;
+  if (!plain && py::hasattr(value, "mask") && py::hasattr(value, "filled"))
     wrong_type(std::string(name) + " is a masked array, whose mask would be ignored; give " + name + ".filled(...)");
   if (!py::isinstance<py::array_t<Plain>>(value))
     wrong_type(std::string(name) + " has dtype " + std::string(py::str(array.dtype().attr("str"))) + ", not " +

@@ -1,4 +1,4 @@
-"""Types, shapes and ranges of public arguments; the values inside arrays are checked beside each op."""
+"""Types and ranges of the numbers given to the small functions; arrays are checked by the compiled ops."""
 
 from __future__ import annotations
 
@@ -40,23 +40,6 @@ def check_range(n: Any, first: Any) -> tuple[int, int]:
     if first + n > INDEX_LIMIT:
         raise ValueError(f"first + n = {first + n} is beyond 2**60; use another step or stream from there on")
     return n, first
-
-
-def check_array(name: str, value: Any, dtype: np.dtype[Any], *, writeable: bool = False) -> None:
-    """Nothing, when the C++ side may read (and, if `writeable`, write) `value` as it lies in memory."""
-    if not isinstance(value, np.ndarray):
-        raise TypeError(f"{name} is a {type(value).__name__}; give a NumPy array of dtype {dtype.name}")
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, whose mask would be ignored; give {name}.filled(...)")
-    if value.dtype != dtype:
-        raise TypeError(f"{name} has dtype {value.dtype.str}, not {dtype.name}; cast it to {dtype.name}")
-    if value.ndim != 1:
-        raise ValueError(f"{name} has shape {value.shape}; give one dimension, e.g. {name}.ravel()")
-    flags = value.flags
-    if not (flags.c_contiguous and flags.aligned):
-        raise ValueError(f"{name} is not contiguous and aligned; give {name}.copy()")
-    if writeable and not flags.writeable:
-        raise ValueError(f"{name} is read-only but is updated in place; give a writeable copy and keep it")
 
 
 def choose_backend(backend: Any, known: tuple[str, ...] = BACKENDS) -> str:

@@ -62,7 +62,9 @@ class ThompsonPerSlot(Chooser):
     def choose(self, n: int, ticket: int, mean: F64, sd: F64) -> Choice:
         """Return `n` prompts; the belief is the same for all slots of a batch, their draws are independent."""
         left = self._capacity()
-        arms = bandit.thompson_gaussian(mean, sd, left, n, seed=self._seed, stream=STREAM_CHOICE, step=ticket)
+        arms = bandit.choose(
+            bandit.Gaussian(mean, sd), n, capacity=left, seed=self._seed, stream=STREAM_CHOICE, step=ticket
+        )
         propensity = np.empty(n)
         probability = argmax_probability(mean, sd, left > 0)
         for slot, arm in enumerate(arms.tolist()):
@@ -80,6 +82,7 @@ class ThompsonPerBatch(Chooser):
         """Return `n` prompts; all slots of an arm are one pull (SPaRFT's Eq. 3 and 4)."""
         capacity = self._capacity()
         free = (capacity > 0).astype(np.int64)
+        belief = bandit.Gaussian(mean, sd)
         ranked: list[int] = []
         arms = np.empty(n, dtype=np.int32)
         propensity = np.empty(n)
@@ -87,9 +90,7 @@ class ThompsonPerBatch(Chooser):
         while filled < n:
             # same key, so the same draw: without the arms ranked so far its arg-max is the next best
             best = int(
-                bandit.thompson_gaussian(
-                    mean, sd, free, 1, seed=self._seed, stream=STREAM_CHOICE, step=ticket
-                )[0]
+                bandit.choose(belief, 1, capacity=free, seed=self._seed, stream=STREAM_CHOICE, step=ticket)[0]
             )
             take = min(int(capacity[best]), n - filled)
             arms[filled : filled + take] = best

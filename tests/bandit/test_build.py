@@ -18,12 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_DEVICE = """
 import numpy as np
 from sparft_verl import bandit
-arguments = (np.zeros(4), np.ones(4), np.full(4, 9), 6)
+arguments = (bandit.Gaussian(np.zeros(4), np.ones(4)), 6)
 key = dict(seed=1, stream=2, step=3)
 print(bandit.backend_info())
-print(bandit.thompson_gaussian(*arguments, **key).tolist())
+print(bandit.choose(*arguments, **key).tolist())
 try:
-    bandit.thompson_gaussian(*arguments, backend="cuda", **key)
+    bandit.choose(*arguments, backend="cuda", **key)
 except RuntimeError as error:
     print(error)
 """
@@ -59,9 +59,8 @@ def test_without_a_device_the_module_imports_chooses_and_says_why_cuda_cannot() 
     )
     info, chosen, refusal = done.stdout.splitlines()
     key = {"seed": 1, "stream": 2, "step": 3}
-    expected = bandit.thompson_gaussian(
-        np.zeros(4), np.ones(4), np.full(4, 9), 6, backend="numpy", **key
-    ).tolist()
+    belief = bandit.Gaussian(np.zeros(4), np.ones(4))
+    expected = bandit.choose(belief, 6, backend="numpy", **key).tolist()
     assert chosen == str(expected)
     assert ("cannot run here" if _kernel.cuda_build else "CUDA was not built") in info
     assert 'backend="cpu"' in refusal
