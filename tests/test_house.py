@@ -19,7 +19,7 @@ ARROWS = {
     "sampler": {"curricula", "journal"},
     "artefact": {"identity"},
     "identity": set(),
-    "prepare": {"artefact", "identity"},
+    "prepare": {"artefact", "identity", "bandit"},  # of bandit only the numeric op farthest_points
     "report": {"artefact", "journal"},
     "config": set(),
     "verl_plugin": {"artefact", "identity", "curricula", "journal", "sampler"},

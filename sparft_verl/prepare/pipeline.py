@@ -88,8 +88,8 @@ def run(config: PrepareConfig) -> Artefact:
     progress.note(space.notes)
     with progress.stage("cluster"):
         arms = arms or cluster(space.matrix, level.value, config.cluster, seed=config.seed, threads=pool)
-    with progress.stage("select"), thread_pools.limited(1):
-        rows = select(space.matrix, arms.label, len(arms.names), config.select)
+    with progress.stage("select"):
+        rows = select(space.matrix, arms.label, len(arms.names), config.select, threads=pool)
     if config.select.budget > len(prompts):
         progress.note([f"select.budget={config.select.budget} exceeds the {len(prompts)} rows: all are kept"])
     progress.say(f"{len(arms.names)} arms by {arms.engine}, {len(rows)} rows kept")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sparft_verl.bandit import farthest_points
 from sparft_verl.prepare.errors import require
 
 
@@ -39,43 +40,14 @@ def allocate(sizes: np.ndarray[Any, Any], budget: int) -> np.ndarray[Any, Any]:
     return share
 
 
-def farthest_point(x: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
-    """Return int64 [count]: rows of float [n, p] in the order picked, count <= n.
-
-    Starts at the medoid (least sum of squared distances, that is nearest to the mean) and takes each time the
-    row farthest from all picked ones; ties go to the lowest row, so copies of picked rows come last.
-    Squared distances by |a|² - 2ab + |b|² (one matrix-vector product per pick), which loses digits for near
-    copies: what is within rounding of 0 counts as 0.
-    """
-    x = np.asarray(x, dtype=np.float64)
-    x = x - x.mean(axis=0)
-    norm = np.einsum("ij,ij->i", x, x)
-    noise = 1e-12 * max(float(norm.max()), 1e-300)
-    pick = first_minimum(norm, noise)
-    nearest = np.full(len(x), np.inf)
-    picked = np.empty(count, dtype=np.int64)
-    for i in range(count):
-        picked[i] = pick
-        distance = norm - 2.0 * (x @ x[pick]) + norm[pick]
-        distance[distance < noise] = 0.0
-        np.minimum(nearest, distance, out=nearest)
-        nearest[picked[: i + 1]] = -1.0
-        pick = first_minimum(-nearest, noise)
-    return picked
-
-
-def first_minimum(values: np.ndarray[Any, Any], tolerance: float) -> int:
-    """Return the lowest index whose value is within `tolerance` of the least."""
-    return int(np.argmax(values <= values.min() + tolerance))
-
-
 def select(
-    x: np.ndarray[Any, Any], label: np.ndarray[Any, Any], arms: int, config: SelectConfig
+    x: np.ndarray[Any, Any], label: np.ndarray[Any, Any], arms: int, config: SelectConfig, *, threads: int = 1
 ) -> np.ndarray[Any, Any]:
-    """Return int64 [min(budget, N)]: rows kept, arm by arm, each in the order picked."""
+    """Return int64 [min(budget, N)]: rows of float32 [N, p] kept, arm by arm, each in the order picked.
+
+    An arm starts at its medoid (least sum of squared distances, that is nearest to the mean) and takes each time the
+    row farthest from all picked ones; ties go to the lowest row, so copies of picked rows come last.
+    """
     share = allocate(np.bincount(label, minlength=arms), config.budget)
-    kept = []
-    for k in range(arms):
-        rows = np.flatnonzero(label == k)
-        kept.append(rows[farthest_point(x[rows], int(share[k]))])
-    return np.concatenate(kept)
+    points = np.ascontiguousarray(x, dtype=np.float32)
+    return farthest_points(points, label.astype(np.int32), share, threads=min(threads, 64))

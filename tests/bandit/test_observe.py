@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparft_verl import bandit
-from sparft_verl.bandit import reference
+from sparft_verl.bandit import reference_observe as reference
 
 
 @given(arms=st.integers(1, 50), n=st.integers(0, 300), seed=st.integers(0, 2**32))
