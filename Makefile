@@ -13,7 +13,7 @@ CONSTRAINTS := requirements/constraints-$(PY_TAG).txt
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test e2e check resolve install bench-step gpu-check clean
+.PHONY: demo test e2e check resolve install bench-step bench-kernel gpu-check cuda-report sanitize clean
 
 demo: $(STAMP)  ## the whole road on a machine without a GPU: tasks, artefact, real verl, report
 	$(BIN)/python -m recipes.tiny_cpu.demo --curriculum $(CURRICULUM) --seed $(SEED) --out $(RUN)
@@ -36,7 +36,16 @@ bench-step: $(STAMP)  ## seconds per step of real verl on this machine's CPU
 	$(BIN)/python -m benchmarks.step --json benchmarks/results/step.json
 
 gpu-check:  ## everything built so far that needs a GPU, without network, with the Python that is there
-	PYTHON=$(PYTHON) .ci/gpu-check
+	$(PYTHON) .ci/gpu_check.py
+
+bench-kernel: $(STAMP)  ## the bandit's ops beside NumPy, torch and MABWiser on this machine's CPU
+	$(BIN)/python -m benchmarks.kernel --json benchmarks/results/kernel.json
+
+cuda-report: $(STAMP)  ## registers and spills of every CUDA kernel; needs nvcc, no GPU
+	$(BIN)/python .ci/cuda_report.py
+
+sanitize: $(STAMP)  ## the bandit's tests on a build with AddressSanitizer and UBSan
+	PYTHON=$(BIN)/python .ci/sanitize
 
 install: $(STAMP)
 

@@ -3,44 +3,14 @@
 import argparse
 import json
 import os
-import platform
-import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import commit, machine, versions
 from benchmarks.step import assets
 
 _PACKAGES = ("sparft-verl", "verl", "torch", "transformers", "ray", "TransferQueue", "tensordict")
-
-
-def machine() -> dict[str, Any]:
-    """Return what the numbers depend on; the load says how much of the machine was others'."""
-    names = [line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")]
-    return {
-        "cpu": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "load_before": os.getloadavg(),
-        "python": platform.python_version(),
-    }
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
-
-
-def commit() -> str:
-    """Return the commit this runs from, marked when the tree has changes; "unknown" outside a repository."""
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout.strip() or "unknown"
 
 
 def main() -> None:
@@ -58,7 +28,7 @@ def main() -> None:
         "kind": "quick" if arguments.quick else "full",
         "shape": {"prompts": assets.PROMPTS, "rollouts": assets.ROLLOUTS, "tokens": assets.TOKENS},
         "machine": machine(),
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": versions(_PACKAGES),
         "commit": commit(),
     }
     if arguments.quick:
