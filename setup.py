@@ -21,7 +21,7 @@ from setuptools.modified import newer_group
 
 CPU_SOURCES = sorted(str(p) for p in [*Path("csrc").glob("*.cpp"), *Path("csrc/cpu").glob("*.cpp")])
 CUDA_SOURCES = sorted(str(p) for p in Path("csrc/cuda").glob("*.cu"))
-HEADERS = sorted(str(p) for p in Path("csrc").rglob("*.h"))
+HEADERS = sorted(str(p) for p in Path("csrc").rglob("*.*h"))  # .h and .cuh
 CPU_FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-pthread"]
 CUDA_FLAGS = ["-O3", "-std=c++17", "-fmad=false", "--threads=2", "-Xcompiler=-fPIC,-ffp-contract=off,-Wall"]
 FIX = "set SPARFT_CUDA=0 to build without CUDA"
@@ -107,7 +107,11 @@ class BuildKernel(build_ext):
 
     def compile_cuda(self, nvcc: str, archs: list[str], source: str, depends: list[str]) -> str:
         target = Path(self.build_temp, source).with_suffix(".cu.o")
-        if not self.force and not newer_group(depends, str(target)):
+        read = [
+            source,
+            *(path for path in depends if not path.startswith("csrc/cpu") and path not in CUDA_SOURCES),
+        ]
+        if not self.force and not newer_group(read, str(target)):
             return str(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         codes = [f"-gencode=arch=compute_{a},code=sm_{a}" for a in archs]
