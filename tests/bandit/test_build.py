@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +19,17 @@ ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_DEVICE = """
 import numpy as np
 from sparft_verl import bandit
-arguments = (bandit.Gaussian(np.zeros(4), np.ones(4)), 6)
+belief = bandit.Gaussian(np.zeros(4), np.ones(4))
 key = dict(seed=1, stream=2, step=3)
 print(bandit.backend_info())
-print(bandit.choose(*arguments, **key).tolist())
+print(bandit.choose(belief, 6, **key).tolist(), bandit.choose_top(belief, 2, **key).tolist())
+for call in (bandit.choose, bandit.choose_top, bandit.draw):
+    try:
+        call(belief, 2, backend="cuda", **key)
+    except RuntimeError as error:
+        print(error)
 try:
-    bandit.choose(*arguments, backend="cuda", **key)
+    bandit.normal(2, backend="cuda", **key)
 except RuntimeError as error:
     print(error)
 """
@@ -57,13 +63,16 @@ def test_without_a_device_the_module_imports_chooses_and_says_why_cuda_cannot() 
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_DEVICE], env=environment, capture_output=True, text=True, check=True
     )
-    info, chosen, refusal = done.stdout.splitlines()
-    key = {"seed": 1, "stream": 2, "step": 3}
+    info, chosen, *refusals = done.stdout.splitlines()
+    key: dict[str, Any] = {"seed": 1, "stream": 2, "step": 3, "backend": "numpy"}
     belief = bandit.Gaussian(np.zeros(4), np.ones(4))
-    expected = bandit.choose(belief, 6, backend="numpy", **key).tolist()
-    assert chosen == str(expected)
+    expected = bandit.choose(belief, 6, **key), bandit.choose_top(belief, 2, **key)
+    assert chosen == " ".join(str(indices.tolist()) for indices in expected)
     assert ("cannot run here" if _kernel.cuda_build else "CUDA was not built") in info
-    assert 'backend="cpu"' in refusal
+    assert len(refusals) == 4
+    for refusal in refusals:
+        assert 'backend="cpu"' in refusal
+        assert ("CUDA: " if _kernel.cuda_build else "not in this build") in refusal
 
 
 def test_the_module_needs_no_library_of_cuda_to_load() -> None:

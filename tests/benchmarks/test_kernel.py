@@ -49,13 +49,13 @@ def test_a_failing_family_ends_the_run_and_writes_no_result(tmp_path: Path) -> N
     command = [
         *(sys.executable, "-m", "benchmarks.kernel.child"),
         "prompts",
-        "0",
+        "65",
         "tiny",
         str(tmp_path / "rows"),
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode != 0
-    assert "threads = 0 is out of range" in done.stderr
+    assert "threads = 65 is out of range" in done.stderr
     assert not (tmp_path / "rows").exists()
 
 
