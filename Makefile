@@ -13,7 +13,7 @@ CONSTRAINTS := requirements/constraints-$(PY_TAG).txt
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test e2e check resolve install bench-step bench-kernel gpu-check cuda-report sanitize clean
+.PHONY: demo test e2e check resolve install bench-step bench-kernel bench-curricula gpu-check cuda-report sanitize clean
 
 demo: $(STAMP)  ## the whole road on a machine without a GPU: tasks, artefact, real verl, report
 	$(BIN)/python -m recipes.tiny_cpu.demo --curriculum $(CURRICULUM) --seed $(SEED) --out $(RUN)
@@ -40,6 +40,9 @@ gpu-check:  ## everything built so far that needs a GPU, without network, with t
 
 bench-kernel: $(STAMP)  ## the bandit's ops beside NumPy, torch and MABWiser on this machine's CPU
 	$(BIN)/python -m benchmarks.kernel --json benchmarks/results/kernel.json
+
+bench-curricula: $(STAMP)  ## milliseconds per step of every curriculum over a million prompts
+	$(BIN)/python -m benchmarks.curricula --json benchmarks/results/curricula.json
 
 cuda-report: $(STAMP)  ## registers and spills of every CUDA kernel; needs nvcc, no GPU
 	$(BIN)/python .ci/cuda_report.py

@@ -120,9 +120,37 @@ def checks() -> Iterator[Check]:
         yield step()
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sparft doctor", description=__doc__)
+    parser.add_argument(
+        "--rewards",
+        action="store_true",
+        help="instead, score some rows of a run's training data with its reward function, and show what a "
+        "curriculum would make of the scores; takes the run's own overrides",
+    )
+    parser.add_argument("--rows", type=int, default=20, help="how many rows (default: %(default)s)")
+    parser.add_argument(
+        "--form", help="how the scorer wants an answer written, {} in the answer's place, e.g. '#### {}'"
+    )
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="OVERRIDE",
+        help="with --rewards: the hydra overrides of a verl command",
+    )
+    return parser
+
+
 def main(argv: list[str]) -> int:
-    """Print one line for each check and return 1 if one failed."""
-    argparse.ArgumentParser(prog="sparft doctor", description=__doc__).parse_args(argv)
+    """Print one line for each check and return 1 if one failed; with --rewards see `doctor_rewards.check`."""
+    parser = _parser()
+    arguments = parser.parse_intermixed_args(argv)
+    if arguments.rewards:
+        from sparft_verl import doctor_rewards
+
+        return doctor_rewards.check(arguments.overrides, rows=arguments.rows, form=arguments.form)
+    if arguments.overrides or arguments.form:
+        parser.error("overrides and --form go with --rewards")
     failed = 0
     for check in checks():
         failed += not check.ok

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -83,7 +84,8 @@ class CurriculumSampler(torch.utils.data.Sampler[int]):
             step=ticket.step,
             rows=ticket.rows,
             arms=ticket.arms,
-            propensity=ticket.propensity,
+            # null where the method knows no closed form: JSON has no nan
+            propensity=[None if math.isnan(p) else p for p in ticket.propensity.tolist()],
         )
         pairs = zip(ticket.rows.tolist(), ticket.arms.tolist(), strict=True)
         return [Served(row, ticket.id, arm) for row, arm in pairs]

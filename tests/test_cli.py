@@ -10,15 +10,16 @@ from sparft_verl import cli, doctor
 def test_without_a_command_it_lists_all(capsys) -> None:
     assert cli.main([]) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in ("prepare", "train", "report", "doctor"))
+    assert all(name in shown for name in ("prepare", "train", "report", "simulate", "doctor"))
 
 
 def test_an_unknown_command_is_refused_with_the_known_ones(capsys) -> None:
     assert cli.main(["trian"]) == 2
-    assert "'trian' is not a command; choose from prepare, train, report, doctor" in capsys.readouterr().err
+    known = ", ".join(cli.COMMANDS)
+    assert f"'trian' is not a command; choose from {known}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["prepare", "train", "report", "doctor"])
+@pytest.mark.parametrize("command", list(cli.COMMANDS))
 def test_every_command_explains_itself(command: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "sparft_verl.cli", command, "--help"], capture_output=True, text=True

@@ -24,8 +24,10 @@ ARROWS = {
     "config": set(),
     "verl_plugin": {"artefact", "identity", "curricula", "journal", "sampler"},
     "train": {"verl_plugin"},
-    "doctor": {"bandit", "verl_plugin"},
-    "cli": {"prepare", "train", "report", "doctor"},
+    "doctor": {"bandit", "doctor_rewards", "verl_plugin"},
+    "doctor_rewards": {"verl_plugin"},
+    "simulate": {"curricula"},
+    "cli": {"prepare", "train", "report", "simulate", "doctor"},
     "__init__": set(),
 }
 LIBRARIES_KEPT_OUT = {
@@ -35,6 +37,7 @@ LIBRARIES_KEPT_OUT = {
     "prepare": {"verl", "ray"},
     "report": {"torch", "verl", "ray", "faiss"},
     "sampler": {"verl", "ray"},
+    "simulate": {"torch", "verl", "ray", "faiss", "sklearn", "scipy"},
 }
 
 

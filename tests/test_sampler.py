@@ -12,6 +12,7 @@ from sparft_verl.journal import JournalWriter, read
 from sparft_verl.sampler import CurriculumSampler, Served
 
 LENGTH, BATCH = 50, 4
+NAMED = sorted(set(METHODS) - {"custom"})
 
 
 class Rows(Dataset):
@@ -30,7 +31,7 @@ def arms(**changes):
         "rows": 3 + 3 * np.arange(size),
         "arm": (np.arange(size) % 3).astype(np.int32),
         "names": ("a", "b", "c"),
-        "difficulty": np.full(size, np.nan),
+        "difficulty": np.arange(size) / size,
         "source": ("s",) * size,
         "fingerprint": "f",
     }
@@ -39,7 +40,7 @@ def arms(**changes):
 
 def make(path=None, batch=BATCH, **config):
     journal = None if path is None else JournalWriter(path)
-    sampler = CurriculumSampler(build(CurriculumConfig(**config), arms()), batch, LENGTH, journal)
+    sampler = CurriculumSampler(build(CurriculumConfig.of(**config), arms()), batch, LENGTH, journal)
     loader = StatefulDataLoader(
         Rows(), batch_size=batch, sampler=sampler, num_workers=0, drop_last=True, collate_fn=list
     )
@@ -64,7 +65,7 @@ def run(sampler, iterator, steps):
     return out
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", NAMED)
 def test_rows_come_with_their_ticket_and_arm_and_only_selected_ones(method):
     sampler, loader = make(method=method)
     where = dict(zip(arms().rows.tolist(), arms().arm.tolist(), strict=True))
@@ -80,7 +81,7 @@ def test_the_length_is_the_full_data_set_so_that_epochs_stay_as_configured():
     assert len([next(iterator) for _ in range(3 * len(loader))]) == 36  # endless nevertheless
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", NAMED)
 @pytest.mark.parametrize("batch", [1, BATCH])
 def test_a_new_loader_from_the_state_of_any_step_serves_the_same_tail(method, batch):
     sampler, loader = make(batch=batch, method=method)

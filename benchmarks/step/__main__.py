@@ -65,4 +65,5 @@ def report(kind: str, measured: dict[str, Any]) -> None:
     print(f"median step: {measured['median_seconds_per_step']:.2f} s")
 
 
-main()
+if __name__ == "__main__":
+    main()

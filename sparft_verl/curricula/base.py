@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparft_verl.curricula.config import CurriculumConfig
-from sparft_verl.curricula.types import Arms, Feedback, Ticket
+from sparft_verl.curricula.groups import Groups
+from sparft_verl.curricula.types import F64, I64, Arms, Feedback, Ticket
 
 
 class Curriculum(ABC):
@@ -30,16 +31,23 @@ class Curriculum(ABC):
         """
 
     @abstractmethod
-    def accept(self, feedback: Sequence[Feedback]) -> list[bool]:
+    def accept(self, feedback: Groups | Iterable[Feedback]) -> list[bool]:
         """Return, for each group, whether it was new; take in those that were.
 
         A group whose (ticket, row) was already observed or cancelled is not new and changes nothing. Raises
         ValueError for a ticket never issued or a row not in it, before anything is taken in.
         """
 
-    def observe(self, feedback: Iterable[Feedback]) -> int:
+    def observe(self, feedback: Groups | Iterable[Feedback]) -> int:
         """Return how many of these finished groups were new; see `accept`."""
-        return sum(self.accept(list(feedback)))
+        return sum(self.accept(feedback))
+
+    def admit(self, groups: Groups | Iterable[Feedback]) -> list[bool]:
+        """Return, for each finished group, whether it may be trained on; by default all may.
+
+        A trainer asks before it trains, and observes what may not be trained on as discarded: it is evidence too.
+        """
+        return [True] * len(Groups.of(groups))
 
     @abstractmethod
     def cancel(self, ticket: int, row: int, reason: str) -> bool:
@@ -73,6 +81,40 @@ class Curriculum(ABC):
         configuration, set of prompts or order of the data set.
         """
 
+    # Hooks for methods to come, for hosts that can serve them. None is offered by default: a host asks
+    # `offers(name)` first.
+
+    def offers(self, hook: str) -> bool:
+        """Return whether this curriculum has its own `fit`, `predict`, `probe`, `propagate` or `reward_weights`."""
+        return getattr(type(self), hook) is not getattr(Curriculum, hook)
+
+    def fit(self, rows: I64, features: F64, targets: F64) -> None:
+        """Train a predictor of success: int64 [n], float64 [n, d], float64 [n] in [0, 1]."""
+        raise NotImplementedError(f"{self.config.method} has no predictor to fit")
+
+    def predict(self, rows: I64, features: F64) -> F64:
+        """Return the predicted solve rate of each row, float64 [n] in [0, 1], without a rollout."""
+        raise NotImplementedError(f"{self.config.method} predicts nothing")
+
+    def probe(self, step: int) -> I64:
+        """Return rows that the host should roll out only to measure them; their groups come by `propagate`."""
+        raise NotImplementedError(f"{self.config.method} asks for no probe")
+
+    def propagate(self, rows: I64, rates: F64) -> None:
+        """Take solve rates, float64 [n], that did not come from a ticket, and carry them to similar prompts."""
+        raise NotImplementedError(f"{self.config.method} propagates nothing")
+
+    def reward_weights(self, step: int) -> Mapping[str, float]:
+        """Return the weight of each part of the reward at `step`, summing to 1."""
+        raise NotImplementedError(f"{self.config.method} has no schedule of rewards")
+
+    def check_tick(self, step: int) -> None:
+        """Raise ValueError unless `step` is an integer above the last one."""
+        if isinstance(step, bool) or not isinstance(step, int) or step <= self.step:
+            raise ValueError(
+                f"tick is called once per optimiser step with a rising number, got {step!r} after {self.step}"
+            )
+
     def check_batch(self, n: int) -> None:
         """Raise ValueError if a batch of `n` prompts can never be proposed."""
         size = len(self.arms.rows)
@@ -83,4 +125,10 @@ class Curriculum(ABC):
                 f"a batch of {n} different prompts cannot be drawn from {size} selected rows; lower "
                 f"data.train_batch_size to at most {size}, or run `sparft prepare` with select.budget >= {n} "
                 "(curriculum.repeat=true allows the same prompt twice in a batch)"
+            )
+        budget = self.config.unique_budget
+        if 0 < budget < n and not self.config.repeat:
+            raise ValueError(
+                f"a batch of {n} different prompts cannot be drawn from a budget of {budget}; raise "
+                f"curriculum.unique_budget to at least {n}, or lower data.train_batch_size"
             )

@@ -1,172 +1,271 @@
-"""A curriculum put together from its axes: statistic, estimator, utility, chooser, order."""
+"""A curriculum put together from its axes: statistic, estimator, belief, chooser, order, guard."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sparft_verl.curricula import state as saved
+from sparft_verl import bandit
 from sparft_verl.curricula.base import Curriculum
-from sparft_verl.curricula.choosers import Chooser
+from sparft_verl.curricula.choosers.base import STREAM_SPLIT, Choice, Chooser, Request
 from sparft_verl.curricula.config import CurriculumConfig
-from sparft_verl.curricula.estimators import RunningMean
-from sparft_verl.curricula.ledger import CANCELLED, OBSERVED, ClosedPull, Ledger
-from sparft_verl.curricula.order import ShuffledOrder
+from sparft_verl.curricula.constraints import Limits
+from sparft_verl.curricula.estimators.base import Estimator, Evidence
+from sparft_verl.curricula.gates import Gate
+from sparft_verl.curricula.groups import Groups
+from sparft_verl.curricula.guard import Guard
+from sparft_verl.curricula.ledger import CANCELLED, OBSERVED, ClosedPulls, Ledger
+from sparft_verl.curricula.order import Order
+from sparft_verl.curricula.quota import Scopes
+from sparft_verl.curricula.saving import Saved
 from sparft_verl.curricula.statistics import Statistic
 from sparft_verl.curricula.telemetry import Telemetry, arm_metrics
-from sparft_verl.curricula.types import Arms, Feedback, Ticket
-from sparft_verl.curricula.utilities import Utility
+from sparft_verl.curricula.types import F64, I64, Arms, Feedback, Ticket
 
 
 @dataclass
 class Parts:
-    """One choice on each axis; a named method is a function that returns one."""
+    """One choice on each axis; a named method is a function that returns one, in its initial state."""
 
     statistic: Statistic
-    estimator: RunningMean
-    utility: Utility
-    order: ShuffledOrder
+    estimator: Estimator
     chooser: Chooser
+    belief: Callable[[int], Any]
+    """Step -> what the chooser maximises or samples from, read from the estimator or from a schedule."""
+    order: Order | None = None
+    """What the chooser takes prompts from; None for one that names prompts itself."""
+    scopes: Scopes | None = None
+    """Data sources with a share of their own; None takes the configuration's quota."""
+    guard: Guard | None = None
 
 
-class ComposedCurriculum(Curriculum):
-    """Any combination of parts, with tickets, counters and a complete state around it."""
+class ComposedCurriculum(Saved, Curriculum):
+    """Any combination of parts, with tickets, limits, counters and a complete state around it."""
 
-    def __init__(self, config: CurriculumConfig, arms: Arms, parts: Callable[[], Parts]) -> None:
+    def __init__(self, config: CurriculumConfig, arms: Arms, parts: Callable[[Scopes], Parts]) -> None:
+        """Compose; `parts` makes them in their initial state, with pools for the scopes that it is given."""
+        if config.floor * len(arms.names) > 1.0:
+            raise ValueError(
+                f"floor must be at most 1 / number of arms = {1 / len(arms.names):g}, got {config.floor}; lower it"
+            )
         self.config = config
         self.arms = arms
-        self.step = 0
         self._make = parts
-        self._parts = parts()
-        self._ledger = Ledger()
-        self._telemetry = Telemetry(len(arms.rows))
+        self._begin()
+
+    def _begin(self) -> None:
+        scopes = Scopes(self.arms, self.config.quota)
+        self._parts = self._make(scopes)
+        self._scopes = self._parts.scopes or scopes
+        self._limits = Limits(self.config, self.arms, self._scopes)
+        self._ledger = Ledger(len(self.arms.rows))
+        self._telemetry = Telemetry(self.arms)
+        self._gate = Gate(self.config)
+        self._in_flight = np.zeros(len(self.arms.rows), dtype=np.int32)
+        self._waits = np.zeros(len(self.arms.rows), dtype=np.bool_)
+        self.step = 0
+
+    @property
+    def ranks_prompts(self) -> bool:
+        """Whether single prompts are chosen, not arms; propensities are then unknown."""
+        return self._parts.chooser.per_prompt
 
     def propose(self, n: int) -> Ticket:
         """Return a ticket for `n` prompts; the pulls it makes count from now on."""
         self.check_batch(n)
-        estimator = self._parts.estimator
-        choice = self._parts.chooser.choose(
-            n, self._ledger.next_id, *self._parts.utility(*estimator.belief())
-        )
-        rows, arms = self.arms.rows[choice.items], self.arms.arm[choice.items]
-        estimator.reserve(arms[np.unique(choice.pull, return_index=True)[1]])
-        self._telemetry.serve(choice.items)
-        ticket = self._ledger.issue(self.step, rows, arms, choice.pull)
-        return Ticket(ticket, rows.copy(), arms.copy(), choice.propensity, self.step)
+        parts = self._parts
+        choice = self._choose(n)
+        items, arms = choice.items, self.arms.arm[choice.items]
+        first = np.unique(choice.pull, return_index=True)[1]
+        parts.estimator.reserve((items if parts.estimator.per_prompt else arms)[first].astype(np.int32))
+        self._telemetry.serve(items, arms[first])
+        self._limits.serve(items, self.step)
+        if parts.guard is not None:
+            parts.guard.serve(arms)
+        self._count_in_flight(items, 1)
+        ticket = self._ledger.issue(self.step, items, choice.pull)
+        return Ticket(ticket, self.arms.rows[items], arms, choice.propensity, self.step)
 
-    def accept(self, feedback: Sequence[Feedback]) -> list[bool]:
-        """Return which groups were new; a pull moves its arm's mean once all of its groups are in."""
-        for group in feedback:
-            self._ledger.slot(group.ticket, group.row)  # a stranger anywhere in the list stops all of it
-        new: list[bool] = []
-        closed: list[ClosedPull | None] = []
-        for group in feedback:
-            slot = self._ledger.slot(group.ticket, group.row)
-            new.append(slot is not None)
-            if slot is not None:
-                total, weight = self._parts.statistic(group)
-                closed.append(self._ledger.settle(group.ticket, slot, OBSERVED, total, weight))
-                self._telemetry.group(group)
-        self._close(closed)
-        return new
+    def _count_in_flight(self, items: I64, change: int) -> None:
+        np.add.at(self._in_flight, items, change)
+        self._waits[items] = self._in_flight[items] > 0
+
+    def _choose(self, n: int) -> Choice:
+        limits, scopes, parts = self._limits, self._scopes, self._parts
+        limits.prepare(n)
+        most = np.full(scopes.count, n) if self.config.repeat else None
+        wanted = scopes.split(n, self.step)
+        need = np.minimum(wanted, 1) if self.config.repeat else wanted
+        limits.make_room(need)
+        free = limits.free.sum(axis=1)
+        given = scopes.fit(wanted, free if most is None else np.where(free > 0, most, 0))
+        limits.make_room(np.minimum(given, 1) if self.config.repeat else given)
+        belief = parts.belief(self.step)
+        held = retest = None
+        if parts.guard is not None:
+            held, retest = parts.guard.held, parts.guard.due()
+        choices = []
+        for scope in np.flatnonzero(given).tolist():
+            capacity = limits.capacity(scope, int(given[scope]))
+            blocked = self._blocked(scope, int(given[scope]))
+            request = Request(
+                int(given[scope]),
+                self._ledger.next_id,
+                self.step,
+                scope,
+                capacity,
+                blocked,
+                self.config.repeat,
+                held,
+                retest or (),
+            )
+            choices.append(choice := parts.chooser.choose(request, belief))
+            if blocked is limits.blocked and not self.config.repeat:
+                blocked[choice.items] = False
+            served = set(self.arms.arm[choice.items].tolist()) if retest else set()
+            retest = tuple(arm for arm in retest or () if arm not in served)
+        return choices[0] if len(choices) == 1 else self._mixed(choices)
+
+    def _blocked(self, scope: int, n: int) -> Any:
+        """Return the marks that a chooser works on: a copy where it ranks single prompts."""
+        blocked = self._limits.blocked
+        if not self._parts.chooser.per_prompt:
+            return blocked
+        if self._scopes.count > 1:
+            blocked = blocked | (self._scopes.of_item != scope)
+        waiting = blocked | self._waits
+        return waiting if len(waiting) - np.count_nonzero(waiting) >= n else blocked.copy()
+
+    def _mixed(self, choices: list[Choice]) -> Choice:
+        """Return the scopes' choices in one batch, in random order: a mini-batch must not hold one source only."""
+        offsets = np.cumsum([0, *(int(choice.pull.max()) + 1 for choice in choices[:-1])])
+        pulls = [choice.pull + offset for choice, offset in zip(choices, offsets, strict=True)]
+        columns: list[Any] = [
+            np.concatenate([choice.items for choice in choices]),
+            np.concatenate([choice.propensity for choice in choices]),
+            np.concatenate(pulls),
+        ]
+        n = len(columns[0])
+        shuffle = bandit.permutation(n, seed=self.config.seed, stream=STREAM_SPLIT, step=self._ledger.next_id)
+        ends = np.cumsum([len(choice.items) for choice in choices])[:-1]
+        # within a scope the slots keep their order: each one's probability is given those before it
+        slots = np.concatenate([np.sort(part) for part in np.split(shuffle, ends)])
+        for number, column in enumerate(columns):
+            columns[number] = np.empty_like(column)
+            columns[number][slots] = column
+        return Choice(*columns)
+
+    def accept(self, feedback: Groups | Iterable[Feedback]) -> list[bool]:
+        """Return which groups were new; a pull moves its unit's belief once all of its groups are in."""
+        groups = Groups.of(feedback)
+        items = self.arms.items(groups.row)
+        slots = self._ledger.find(groups.ticket, items, groups.row)  # a stranger anywhere stops all of it
+        new = slots >= 0
+        if new.any():
+            if not new.all():
+                groups, items, slots = groups.take(new), items[new], slots[new]
+            total, weight = self._parts.statistic(groups), groups.rollouts.astype(np.float64)
+            lag = np.maximum(self.step - self._ledger.policies(slots, groups.policy_step), 0)
+            self._telemetry.group(groups, lag)
+            if self._parts.guard is not None:
+                self._parts.guard.observe(self.arms.arm[items], groups.solved, groups.rollouts)
+            self._count_in_flight(items, -1)
+            self._close(self._ledger.settle(slots, OBSERVED, total, weight, groups.policy_step))
+        return new.tolist()
 
     def cancel(self, ticket: int, row: int, reason: str) -> bool:
         """Return whether the slot was open; a pull none of whose groups came is no longer counted."""
-        slot = self._ledger.slot(ticket, row)
-        if slot is None:
+        rows = np.array([row], dtype=np.int64)
+        items = self.arms.items(rows)
+        slots = self._ledger.find(np.array([ticket], dtype=np.int64), items, rows)
+        if slots[0] < 0:
             return False
-        self._close([self._ledger.settle(ticket, slot, CANCELLED, 0.0, 0.0)])
+        nothing: F64 = np.zeros(1)
+        self._count_in_flight(items, -1)
+        self._close(self._ledger.settle(slots, CANCELLED, nothing, nothing))
         self._telemetry.cancelled += 1
         return True
 
-    def _close(self, pulls: Sequence[ClosedPull | None]) -> None:
-        arms, values = [], []
-        for pull in pulls:
-            if pull is not None and pull.value is None:
-                self._parts.estimator.release(pull.arm)
-            elif pull is not None and pull.value is not None:
-                arms.append(pull.arm)
-                values.append(pull.value)
-        if arms:
-            self._parts.estimator.commit(arms, values)
+    def _close(self, pulls: ClosedPulls) -> None:
+        estimator = self._parts.estimator
+        arms = self.arms.arm[pulls.item]
+        units = pulls.item.astype(np.int32) if estimator.per_prompt else arms
+        came = pulls.weight > 0
+        if not came.all():
+            estimator.release(units[~came], pulls.proposed[~came])
+            self._telemetry.release(arms[~came])
+        if came.any():
+            lag: I64 = np.maximum(self.step - pulls.policy[came], 0)
+            evidence = Evidence(
+                units[came],
+                pulls.total[came],
+                pulls.weight[came],
+                pulls.proposed[came],
+                lag,
+                pulls.pull[came],
+            )
+            estimator.commit(evidence)
+            self._telemetry.pull(arms[came], evidence.value)
+
+    def admit(self, groups: Groups | Iterable[Feedback]) -> list[bool]:
+        """Return whether each finished group may be trained on; those that may not are observed as discarded."""
+        return self._gate.admit(Groups.of(groups)).tolist()
 
     def tick(self, step: int) -> None:
         """Close optimiser step `step`."""
-        if isinstance(step, bool) or not isinstance(step, int) or step <= self.step:
-            raise ValueError(
-                f"tick is called once per optimiser step with a rising number, got {step!r} after {self.step}"
-            )
+        self.check_tick(step)
         self.step = step
         self._parts.estimator.tick(step)
+        if self._parts.guard is not None:
+            self._parts.guard.tick(step)
+        self._limits.tick(step)
+        self._gate.tick()
         self._telemetry.tick()
 
     def outstanding(self) -> list[tuple[int, int, int]]:
         """Return (ticket, row, step of the proposal) of every open slot, oldest first."""
-        return self._ledger.waiting()
+        ticket, item, step = self._ledger.waiting()
+        return list(zip(ticket.tolist(), self.arms.rows[item].tolist(), step.tolist(), strict=True))
+
+    def _beliefs(self) -> tuple[F64, F64 | None]:
+        """Return mean and deviation of each arm; no deviation where nothing is believed about arms but a point."""
+        estimator = self._parts.estimator
+        if not estimator.per_prompt:
+            mean, sd = estimator.summary()
+            if len(mean) == len(self.arms.names):
+                return mean, sd
+        return self._telemetry.mean, None
 
     def metrics(self) -> dict[str, float]:
         """Return the run's counters and each arm's pulls, mean and deviation."""
-        estimator = self._parts.estimator
-        mean, sd = estimator.belief()
-        waiting = {"sparft/outstanding": float(len(self._ledger.waiting()))}
-        arms = arm_metrics(estimator.pulls, mean, sd, estimator.observed, self.arms.names)
-        return {**self._telemetry.metrics(), **waiting, **arms}
+        mean, sd = self._beliefs()
+        out = {**self._telemetry.metrics(), "sparft/outstanding": float(len(self._ledger.waiting()[0]))}
+        if self._parts.guard is not None:
+            out["sparft/held_arms"] = float(self._parts.guard.held.sum())
+        return {**out, **self._gate.metrics(), **arm_metrics(self._telemetry, mean, sd, self.arms.names)}
 
     def arm_table(self) -> list[dict[str, Any]]:
         """Return one dict per arm; `mean` is None before its first observed pull, `difficulty` where unknown."""
-        estimator = self._parts.estimator
-        mean, sd = estimator.belief()
-        sizes = self.arms.sizes
-        waiting = self._ledger.waiting_by_arm(len(sizes))
-        served = self._telemetry.served
-        rows = []
-        for k, name in enumerate(self.arms.names):
-            members = self.arms.arm == k
-            known = self.arms.difficulty[members & ~np.isnan(self.arms.difficulty)]
-            rows.append(
-                {
-                    "arm": k,
-                    "name": name,
-                    "size": int(sizes[k]),
-                    "difficulty": float(known.mean()) if known.size else None,
-                    "pulls": int(estimator.pulls[k]),
-                    "observed": int(estimator.observed[k]),
-                    "mean": float(mean[k]) if estimator.observed[k] else None,
-                    "sd": float(sd[k]),
-                    "served": int(served[members].sum()),
-                    "unique": int((served[members] > 0).sum()),
-                    "outstanding": int(waiting[k]),
-                }
-            )
-        return rows
-
-    def _header(self) -> dict[str, Any]:
-        config = self.config
-        return saved.header(
-            config.method, config.as_dict(), config.digest(), self.arms.fingerprint, self.arms.layout()
-        )
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the complete state; draws need none, they are keyed by the number of the ticket."""
-        return {
-            **self._header(),
-            "step": self.step,
-            "estimator": self._parts.estimator.state_dict(),
-            "order": self._parts.order.state_dict(),
-            "ledger": self._ledger.state_dict(),
-            "telemetry": self._telemetry.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take the state of `state_dict`, whole or not at all."""
-        saved.check_header(state, self._header())
-        step, parts, ledger = saved.count(state, "step"), self._make(), Ledger()
-        telemetry = Telemetry(len(self.arms.rows))
-        parts.estimator.load(saved.part(state, "estimator"))
-        parts.order.load(saved.part(state, "order"))
-        ledger.load(saved.part(state, "ledger"), len(self.arms.names))
-        telemetry.load(saved.part(state, "telemetry"))
-        self.step, self._parts, self._ledger, self._telemetry = step, parts, ledger, telemetry
+        mean, sd = self._beliefs()
+        counts = self._telemetry
+        waiting = np.bincount(self.arms.arm[self._ledger.waiting()[1]], minlength=len(mean))
+        difficulty = self.arms.mean_difficulty
+        return [
+            {
+                "arm": k,
+                "name": name,
+                "size": int(self.arms.sizes[k]),
+                "difficulty": None if np.isnan(difficulty[k]) else float(difficulty[k]),
+                "pulls": int(counts.pulls[k]),
+                "observed": int(counts.observed[k]),
+                "mean": float(mean[k]) if counts.observed[k] else None,
+                "sd": None if sd is None else float(sd[k]),
+                "served": int(counts.slots[k]),
+                "unique": int(counts.unique[k]),
+                "outstanding": int(waiting[k]),
+            }
+            for k, name in enumerate(self.arms.names)
+        ]

@@ -1,8 +1,8 @@
-"""Outstanding tickets: which slots still wait for feedback, and which pull each slot belongs to.
+"""Outstanding tickets in columns: which slots still wait for feedback, and which pull each slot belongs to.
 
-A *pull* is what an estimator counts once: one slot (`choice=slot`), or all slots of one arm of one ticket
-(`choice=batch`). It closes when all its slots are observed or cancelled. Ids rise by one, so that an id below
-the next one which is not outstanding is a closed ticket: late duplicates are known without remembering them.
+A *pull* is what an estimator counts once: one slot, or all slots of one arm of one ticket (`choice=batch`). It
+closes when all its slots are observed or cancelled. Ids rise by one, so that an id below the next one which is not
+outstanding is a closed ticket: late duplicates are known without remembering them.
 """
 
 from __future__ import annotations
@@ -13,175 +13,161 @@ from typing import Any
 
 import numpy as np
 
+from sparft_verl.curricula.columns import member, mentions, quantised
 from sparft_verl.curricula.state import array, count, require
-from sparft_verl.curricula.types import F64, I32, I64
+from sparft_verl.curricula.types import F64, I64
 
 OPEN, OBSERVED, CANCELLED = 0, 1, 2
 
-
-@dataclass
-class OpenTicket:
-    """One ticket with at least one open slot; all vectors are [n]."""
-
-    step: int
-    rows: I64
-    arms: I32
-    pull: I64
-    status: I64
-    """OPEN, OBSERVED or CANCELLED."""
-    total: F64
-    """Sum of the statistic over the slot's rollouts."""
-    weight: F64
-    """Number of rollouts scored."""
-
-    def __post_init__(self) -> None:
-        waiting = self.pull[self.status == OPEN]
-        self.open_slots = len(waiting)
-        self.open_in_pull: list[int] = np.bincount(waiting, minlength=int(self.pull.max()) + 1).tolist()
-        self.slots: dict[int, list[int]] = {}
-        for slot, row in enumerate(self.rows.tolist()):
-            self.slots.setdefault(row, []).append(slot)
+_COLUMNS: dict[str, Any] = {
+    "ticket": np.int64,
+    "item": np.int64,  # index of the prompt among the selected ones
+    "step": np.int64,  # of the proposal
+    "pull": np.int64,  # numbered over the whole run
+    "status": np.int64,
+    "total": np.float64,  # the statistic, summed over the slot's rollouts
+    "weight": np.float64,  # rollouts scored
+    "policy": np.int64,  # optimiser steps of the policy that generated the group
+}
 
 
 @dataclass(frozen=True)
-class ClosedPull:
-    """A pull whose last slot was just settled."""
+class ClosedPulls:
+    """Pulls whose last slot was just settled, in the order in which they were proposed; [m] each."""
 
-    arm: int
-    value: float | None
-    """Mean of the statistic over all scored rollouts of the pull; None when every slot was cancelled."""
+    pull: I64
+    """Number of the pull, rising over the run."""
+    item: I64
+    """Prompt of its first slot; all its slots are of one arm."""
+    total: F64
+    """Sum of the statistic over all scored rollouts, a multiple of QUANTUM."""
+    weight: F64
+    """Rollouts scored; 0 when every slot was cancelled."""
+    proposed: I64
+    """Step of the proposal."""
+    policy: I64
+    """Optimiser steps of the oldest policy that generated one of its groups."""
 
 
 class Ledger:
-    """Every ticket that still waits for something."""
+    """Every slot of every ticket that still waits for something, in the order (ticket, slot)."""
 
-    def __init__(self) -> None:
+    def __init__(self, prompts: int) -> None:
         self.next_id = 0
-        self.open: dict[int, OpenTicket] = {}
+        self._next_pull = 0
+        self._prompts = prompts
+        self._table: dict[str, Any] = {name: np.zeros(0, dtype=dtype) for name, dtype in _COLUMNS.items()}
 
-    def issue(self, step: int, rows: I64, arms: I32, pull: I64) -> int:
-        """Return the id of a new ticket."""
-        n = len(rows)
-        ticket = self.next_id
+    def issue(self, step: int, items: I64, pull: I64) -> int:
+        """Return the id of a new ticket; `pull`, int64 [n], numbers its pulls from 0."""
+        n, ticket = len(items), self.next_id
         self.next_id += 1
-        self.open[ticket] = OpenTicket(
-            step, rows, arms, pull, np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n)
-        )
+        new = {
+            "ticket": np.full(n, ticket),
+            "item": items,
+            "step": np.full(n, step),
+            "pull": pull + self._next_pull,
+            "policy": np.full(n, step),
+        }
+        self._next_pull += int(pull.max()) + 1
+        for name, dtype in _COLUMNS.items():
+            added = new.get(name, np.zeros(n)).astype(dtype)
+            self._table[name] = np.concatenate([self._table[name], added])
         return ticket
 
-    def slot(self, ticket: int, row: int) -> int | None:
-        """Return the open slot of `row` in `ticket`, or None if it is settled already.
+    def find(self, ticket: I64, item: I64, row: I64) -> I64:
+        """int64 [n]: the open slot of each (ticket, prompt), -1 if it is settled already or settled by this call.
 
-        Where a batch holds a row twice (`repeat`), its groups settle its slots in turn. Raises ValueError for a
-        ticket never issued, or a row that the ticket does not hold.
+        Where a batch holds a prompt twice (`repeat`), its groups settle its slots in turn. Raises ValueError for a
+        ticket never issued, or a prompt that the ticket does not hold; `row` is named in the message.
         """
-        if not 0 <= ticket < self.next_id:
+        strange = np.flatnonzero((ticket < 0) | (ticket >= self.next_id))
+        if strange.size:
             raise ValueError(
-                f"ticket {ticket} was never issued (issued so far: {self.next_id}); feedback must carry the ticket "
-                "under which its row was served, of this run"
+                f"ticket {ticket[strange[0]]} was never issued (issued so far: {self.next_id}); feedback must carry "
+                "the ticket under which its row was served, of this run"
             )
-        entry = self.open.get(ticket)
-        if entry is None:
-            return None
-        slots = entry.slots.get(row)
-        if slots is None:
-            raise ValueError(
-                f"row {row} is not in ticket {ticket}, which holds rows {entry.rows[:8].tolist()} ..."
-            )
-        return next((slot for slot in slots if entry.status[slot] == OPEN), None)
-
-    def settle(self, ticket: int, slot: int, status: int, total: float, weight: float) -> ClosedPull | None:
-        """Close one slot; return its pull if that closed too."""
-        entry = self.open[ticket]
-        entry.status[slot], entry.total[slot], entry.weight[slot] = status, total, weight
-        pull = int(entry.pull[slot])
-        entry.open_slots -= 1
-        entry.open_in_pull[pull] -= 1
-        closed = None
-        if entry.open_in_pull[pull] == 0:
-            members = np.flatnonzero(entry.pull == pull)
-            scored = float(entry.weight[members].sum())
-            # summed in slot order, not in order of arrival: the same groups give the same bits
-            value = float(entry.total[members].sum()) / scored if scored else None
-            closed = ClosedPull(int(entry.arms[slot]), value)
-        if entry.open_slots == 0:
-            del self.open[ticket]
-        return closed
-
-    def waiting(self) -> list[tuple[int, int, int]]:
-        """Return (ticket, row, step of the proposal) of every open slot, oldest ticket first."""
-        return [
-            (ticket, int(row), entry.step)
-            for ticket, entry in self.open.items()
-            for row in entry.rows[entry.status == OPEN]
-        ]
-
-    def waiting_by_arm(self, arms: int) -> I64:
-        """int64 [arms]: open slots of each arm."""
-        out = np.zeros(arms, dtype=np.int64)
-        for entry in self.open.values():
-            out += np.bincount(entry.arms[entry.status == OPEN], minlength=arms)
+        held = self._table["ticket"]
+        key = held * self._prompts + self._table["item"]
+        wanted = ticket * self._prompts + item
+        alive = member(np.unique(held), ticket)
+        strange = np.flatnonzero(alive & ((item < 0) | ~member(np.sort(key), wanted)))
+        if strange.size:
+            raise ValueError(f"row {row[strange[0]]} is not in ticket {ticket[strange[0]]}")
+        waiting = np.flatnonzero(self._table["status"] == OPEN)
+        waiting = waiting[np.argsort(key[waiting], kind="stable")]
+        # the j-th mention of a prompt settles the j-th of its open slots
+        open_keys = key[waiting]
+        place = np.searchsorted(open_keys, wanted) + mentions(wanted)
+        found = alive & (place < np.searchsorted(open_keys, wanted, "right"))
+        out = np.full(len(wanted), -1, dtype=np.int64)
+        out[found] = waiting[place[found]]
         return out
 
+    def policies(self, slots: I64, policy: I64 | None) -> I64:
+        """int64 [n]: optimiser steps of the policy of each slot: `policy` where known, else those of the proposal."""
+        own = self._table["policy"][slots]
+        return own if policy is None else np.where(policy >= 0, policy, own)
+
+    def settle(
+        self, slots: I64, status: int, total: F64, weight: F64, policy: I64 | None = None
+    ) -> ClosedPulls:
+        """Close these different open slots; return the pulls that closed with them. Slots are renumbered."""
+        table = self._table
+        table["status"][slots] = status
+        table["total"][slots], table["weight"][slots] = quantised(total), weight
+        table["policy"][slots] = self.policies(slots, policy)
+        touched = np.unique(table["pull"][slots])
+        slot = np.flatnonzero(member(touched, table["pull"]))
+        number = np.searchsorted(touched, table["pull"][slot])
+        done = np.bincount(number, table["status"][slot] == OPEN, len(touched)) == 0
+        first = np.full(len(touched), len(table["pull"]))
+        np.minimum.at(first, number, slot)
+        policies = np.full(len(touched), np.iinfo(np.int64).max)
+        np.minimum.at(policies, number, table["policy"][slot])
+        closed = ClosedPulls(
+            pull=touched[done],
+            item=table["item"][first[done]],
+            # quantised, so that these sums are exact and the order of arrival cannot show
+            total=np.bincount(number, table["total"][slot], len(touched))[done],
+            weight=np.bincount(number, table["weight"][slot], len(touched))[done],
+            proposed=table["step"][first[done]],
+            policy=policies[done],
+        )
+        self._forget()
+        return closed
+
+    def _forget(self) -> None:
+        """Drop tickets without an open slot."""
+        table = self._table
+        if len(table["ticket"]):
+            alive = np.unique(table["ticket"][table["status"] == OPEN])
+            kept = member(alive, table["ticket"])
+            if not kept.all():
+                self._table = {name: column[kept] for name, column in table.items()}
+
+    def waiting(self) -> tuple[I64, I64, I64]:
+        """Return ticket, prompt and step of the proposal of every open slot, oldest ticket first."""
+        kept = self._table["status"] == OPEN
+        ticket, item, step = (self._table[name][kept] for name in ("ticket", "item", "step"))
+        return ticket, item, step
+
     def state_dict(self) -> dict[str, Any]:
-        """Return the tickets, their vectors laid end to end."""
-        entries = list(self.open.values())
+        """Return the columns."""
+        columns = {name: column.copy() for name, column in self._table.items()}
+        return {"next_id": self.next_id, "next_pull": self._next_pull, **columns}
 
-        def flat(name: str, dtype: Any) -> Any:
-            return np.concatenate([getattr(entry, name) for entry in entries] or [np.zeros(0)]).astype(dtype)
-
-        return {
-            "next_id": self.next_id,
-            "ticket": np.array(list(self.open), dtype=np.int64),
-            "step": np.array([entry.step for entry in entries], dtype=np.int64),
-            "size": np.array([len(entry.rows) for entry in entries], dtype=np.int64),
-            "rows": flat("rows", np.int64),
-            "arms": flat("arms", np.int32),
-            "pull": flat("pull", np.int64),
-            "status": flat("status", np.int64),
-            "total": flat("total", np.float64),
-            "weight": flat("weight", np.float64),
-        }
-
-    def load(self, state: Mapping[str, Any], arms: int) -> None:
+    def load(self, state: Mapping[str, Any]) -> None:
         """Take the state of `state_dict`."""
-        tickets = array(state, "ticket", np.int64)
-        steps, sizes = (array(state, key, np.int64, len(tickets)) for key in ("step", "size"))
-        next_id = count(state, "next_id")
-        require(bool((sizes > 0).all()), "a ticket without rows")
-        require(bool((np.diff(tickets) > 0).all()), "tickets out of order")
-        require(
-            not tickets.size or (tickets[0] >= 0 and tickets[-1] < next_id), "a ticket that was never issued"
-        )
-        total = int(sizes.sum())
-        vectors = {
-            key: array(state, key, dtype, total)
-            for key, dtype in (
-                ("rows", np.int64),
-                ("arms", np.int32),
-                ("pull", np.int64),
-                ("status", np.int64),
-                ("total", np.float64),
-                ("weight", np.float64),
-            )
-        }
-        held = vectors["arms"]
-        require(
-            not held.size or (held.min() >= 0 and held.max() < arms),
-            "a ticket names an arm that is not there",
-        )
-        require(
-            bool(np.isin(vectors["status"], (OPEN, OBSERVED, CANCELLED)).all()), "unknown status of a slot"
-        )
-        pulls = vectors["pull"]
-        require(
-            not pulls.size or (pulls.min() >= 0 and pulls.max() < sizes.max()), "a pull that is not there"
-        )
-        ends = np.cumsum(sizes)
-        self.next_id = next_id
-        self.open = {
-            int(ticket): OpenTicket(
-                int(step), **{key: vector[end - size : end].copy() for key, vector in vectors.items()}
-            )
-            for ticket, step, size, end in zip(tickets, steps, sizes, ends, strict=True)
-        }
+        size = len(array(state, "ticket", np.int64))
+        table = {name: array(state, name, dtype, size) for name, dtype in _COLUMNS.items()}
+        next_id, next_pull = count(state, "next_id"), count(state, "next_pull")
+        if size:
+            ticket, pull, item = table["ticket"], table["pull"], table["item"]
+            require(bool((np.diff(ticket) >= 0).all()), "tickets out of order")
+            require(bool(ticket[0] >= 0 and ticket[-1] < next_id), "a ticket that was never issued")
+            require(bool((item >= 0).all() and (item < self._prompts).all()), "a prompt that is not there")
+            require(bool((pull >= 0).all() and (pull < next_pull).all()), "a pull that is not there")
+            known = np.isin(table["status"], (OPEN, OBSERVED, CANCELLED))
+            require(bool(known.all()), "unknown status of a slot")
+        self.next_id, self._next_pull, self._table = next_id, next_pull, table

@@ -1,7 +1,7 @@
 """The `curriculum` block of a verl configuration, read and validated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -52,16 +52,16 @@ def read_settings(config: DictConfig) -> CurriculumSettings:
             "`sparft prepare data.train_files=... out=FOLDER`."
         ) from error
     own = {name: raw.pop(name) for name in ("artefact", "max_missing", "success") if name in raw}
-    known = [item.name for item in fields(CurriculumConfig)]
-    unknown = sorted(set(raw) - set(known))
-    if unknown:
-        raise CurriculumError(
-            f"curriculum.{unknown[0]} is not a setting; known: artefact, max_missing, success, {', '.join(known)}"
-        )
     try:
-        curriculum = CurriculumConfig(**raw)
+        curriculum = CurriculumConfig.of(raw)
     except (TypeError, ValueError) as error:
-        raise CurriculumError(f"curriculum: {error}") from error
+        raise CurriculumError(f"curriculum.{error}") from error
+    if curriculum.gate != "none":
+        raise CurriculumError(
+            f"curriculum.gate={curriculum.gate} needs a trainer that asks Curriculum.admit; verl filters by its own "
+            "algorithm.filter_groups.enable=True (the dapo rule), whose groups the curriculum observes as discarded. "
+            "Set that, and drop curriculum.gate."
+        )
     return CurriculumSettings(
         artefact=str(own["artefact"]),
         curriculum=curriculum,

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from sparft_verl.curricula import METHODS, Arms, Curriculum, CurriculumConfig, Feedback, Ticket, build
-from sparft_verl.curricula.config import CHOICES
+from sparft_verl.curricula import METHODS, Arms, Curriculum, CurriculumConfig, Feedback, Ticket
 
 
 def make_arms(sizes: Sequence[int], first_row: int = 100) -> Arms:
@@ -18,9 +17,12 @@ def make_arms(sizes: Sequence[int], first_row: int = 100) -> Arms:
         rows=first_row + 3 * np.arange(len(arm)),
         arm=arm[shuffle],
         names=tuple(f"arm{k}" for k in range(len(sizes))),
-        difficulty=np.full(len(arm), np.nan),
-        source=("tasks",) * len(arm),
+        # arm k lies in [k / K, (k + 1) / K]; every fourth difficulty is shared with another prompt, none is missing
+        difficulty=(arm[shuffle] + (np.arange(len(arm)) // 2 * 2 % 8) / 8) / len(sizes),
+        source=tuple(("maths", "logic", "code")[index % 3] for index in range(len(arm))),
         fingerprint="0123",
+        # a weak and a strong reference; every fifth prompt, both solve equally often
+        references=np.array([(i % 4 / 8, i % 4 / 8 + i % 5 / 8) for i in range(len(arm))]),
     )
 
 
@@ -61,23 +63,59 @@ class Script:
         return ticket
 
 
+VARIANTS: dict[str, list[dict[str, object]]] = {
+    "sparft": [
+        {"choice": "batch"},
+        {"floor": 0.02, "guard_rollouts": 8, "guard_every": 3, "discount": 0.9},
+        {"choice": "batch", "floor": 0.02, "guard_rollouts": 8, "guard_every": 3},
+        {"cap": 0.5, "cooldown": 1},
+    ],
+    "sparft_beta": [
+        {"choice": "batch", "discount": 0.5},
+        {"floor": 0.02, "guard_rollouts": 8, "guard_every": 3},
+    ],
+    "sparft_target": [
+        {"posterior": "gaussian", "target": 0.3},
+        {"choice": "batch", "utility": "mixed"},
+        {"utility": "learnability", "floor": 0.02, "guard_rollouts": 8, "guard_every": 3},
+    ],
+    "uniform": [{"cooldown": 2}],
+    "easy_to_hard": [{"reverse": True}],
+    "weighted": [{"other": 2.0, "cooldown": 1}],
+    "sec": [{"absent": "decay", "tau": 0.05, "floor": 0.02}, {"signal": "variance", "rate": 1.0, "cap": 0.5}],
+    "dump": [{"unit": "prompts", "replacement": False, "window": 5, "cooldown": 1}],
+    "e2h": [
+        {"schedule": "classic", "total_steps": 6},
+        {"schedule": "cosine", "total_steps": 40, "levels": "name"},
+    ],
+    "space": [{"cold_steps": 3, "window": 4, "drift": 0.1, "floor": 0.02}],
+    "adarft": [{"eta": 0.2, "start": 0.4, "cooldown": 1}],
+    "bots": [{"rho": 0.3, "rollouts": 4}, {"decay": 0.5, "target": 0.3, "cooldown": 1}],
+    "mopps": [{"keep": 0.5, "pool_ratio": 2}, {"rule": "band", "pool_ratio": 0}],
+    "mapp": [{"keep": 0.5, "group": 4}],
+    "kimi": [{"most": 0.5}],
+    "sfl": [{"uniform": 0.25, "keep": 0.5, "pool_ratio": 0}],
+}
+"""What is tested of a method beside its defaults; one that is not named here is tested with its defaults."""
+
+
 def _variants() -> list[CurriculumConfig]:
-    """Every registered method, with every choice it accepts."""
-    probe = make_arms([2, 2])
-    out = []
-    for name in sorted(METHODS):
-        for choice in CHOICES:
-            config = CurriculumConfig(method=name, choice=choice)
-            try:
-                build(config, probe)
-            except ValueError as error:
-                assert "choice" in str(error)
-                continue
-            out.append(config)
-    return out
+    """Every registered method, with its defaults and with the settings of VARIANTS."""
+    return [
+        CurriculumConfig.of({"method": name, **settings})
+        for name in sorted(METHODS)
+        if name != "custom"
+        for settings in [{}, *VARIANTS.get(name, [])]
+    ]
 
 
-@pytest.fixture(params=_variants(), ids=lambda config: f"{config.method}-{config.choice}", scope="module")
+def _name(config: CurriculumConfig) -> str:
+    plain = CurriculumConfig.of(method=config.method).as_dict()
+    changed = [f"{key}={value}" for key, value in config.as_dict().items() if plain[key] != value]
+    return "-".join([config.method, *changed])
+
+
+@pytest.fixture(params=_variants(), ids=_name, scope="module")
 def config(request: pytest.FixtureRequest) -> CurriculumConfig:
     """Each registered method in turn."""
     return request.param

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from sparft_verl.curricula import METHODS, build
+from sparft_verl.curricula import METHODS, CurriculumConfig, Feedback, build
 from sparft_verl.curricula.packing import pack, unpack
 
 sizes_of = st.lists(st.integers(0, 6), min_size=1, max_size=5).filter(lambda sizes: sum(sizes) > 0)
@@ -43,7 +43,9 @@ def test_a_batch_holds_different_selected_rows_of_the_arms_it_names(
         ticket = trainer.step(curriculum, step, n)
         assert len(set(ticket.rows.tolist())) == n
         assert [where[row] for row in ticket.rows.tolist()] == ticket.arms.tolist()
-        assert ((ticket.propensity > 0) & (ticket.propensity <= 1 + 1e-12)).all()
+        known = ~np.isnan(ticket.propensity)
+        assert known.all() or not known.any()  # methods that rank single prompts know no arm's probability
+        assert ((ticket.propensity > 0) & (ticket.propensity <= 1 + 1e-12))[known].all()
         assert all(np.isfinite(value) for value in curriculum.metrics().values())
 
 
@@ -63,9 +65,9 @@ def test_same_seed_and_feedback_serve_the_same_prompts(config, arms_of, script, 
 def test_prompts_do_not_depend_on_the_hash_seed(config):
     program = (
         "import numpy as np\nfrom sparft_verl.curricula import Arms, CurriculumConfig, Feedback, build\n"
-        "arms = Arms(np.arange(30), np.repeat(np.arange(3), 10).astype(np.int32), tuple('abc'), np.full(30, np.nan),"
-        " tuple('s' * 30), 'x')\n"
-        f"curriculum = build(CurriculumConfig(**{config.as_dict()!r}), arms)\n"
+        "arms = Arms(np.arange(30), np.repeat(np.arange(3), 10).astype(np.int32), tuple('abc'), np.arange(30) / 30,"
+        " tuple('s' * 30), 'x', np.full((30, 2), 0.5))\n"
+        f"curriculum = build(CurriculumConfig.of({config.as_dict()!r}), arms)\n"
         "for step in range(1, 20):\n"
         "    ticket = curriculum.propose(7)\n"
         "    curriculum.observe([Feedback(ticket.id, int(r), [r % 2]) for r in ticket.rows])\n"
@@ -160,15 +162,18 @@ def test_with_repeat_any_batch_is_served_and_every_slot_can_be_settled(config, a
 
 def test_propensities_match_how_often_arms_are_chosen(config, arms_of, answer_of):
     """Chi-square over seeds, for a history with unequal arms and a batch that empties one of them."""
-    runs, n, sizes = 1000, 5, [3, 4, 2]
+    runs, n, sizes = 600, 5, [3, 4, 2]
     arms = arms_of(sizes)
     warm = build(config, arms)
     for step in range(1, 4):
         ticket = warm.propose(4)
+        if np.isnan(ticket.propensity).all():
+            pytest.skip("it ranks single prompts: no arm's probability is known in closed form")
         warm.observe([answer_of(ticket, slot, [0.1, 0.2, 0.4]) for slot in range(4)])
         warm.tick(step)
     state = warm.state_dict()
     seen = {slot: {} for slot in range(n)}
+    source_of = dict(zip(arms.rows.tolist(), arms.source, strict=True))
     for seed in range(runs):
         config_now = dataclasses.replace(config, seed=seed)
         curriculum = build(config_now, arms)
@@ -178,8 +183,10 @@ def test_propensities_match_how_often_arms_are_chosen(config, arms_of, answer_of
         ticket = curriculum.propose(n)
         pulls = curriculum.state_dict()["ledger"]["pull"][-n:]
         for slot in np.unique(pulls, return_index=True)[1].tolist():  # one choice a pull
-            before = tuple(ticket.arms[:slot].tolist())
-            chosen = seen[slot].setdefault(before, {})
+            before = (ticket.arms[:slot].tolist(), [])
+            if config.quota or config.method == "weighted":  # then a probability is given the slots' sources
+                before[1].extend(source_of[row] for row in ticket.rows[: slot + 1].tolist())
+            chosen = seen[slot].setdefault(str(before), {})
             arm = int(ticket.arms[slot])
             count, probability = chosen.get(arm, (0, ticket.propensity[slot]))
             assert probability == pytest.approx(ticket.propensity[slot], abs=1e-12)
@@ -200,13 +207,23 @@ def test_propensities_match_how_often_arms_are_chosen(config, arms_of, answer_of
 
 
 @pytest.mark.parametrize(
-    "other", [{"seed": 5}, {"sigma": 0.5}, {"repeat": True}], ids=lambda other: next(iter(other))
+    "other", [{"seed": 5}, {"cooldown": 7}, {"repeat": True}], ids=lambda other: next(iter(other))
 )
 def test_a_state_of_another_configuration_is_refused_by_name(config, arms_of, other):
     state = build(config, arms_of([3, 3])).state_dict()
     key, value = next(iter(other.items()))
     with pytest.raises(ValueError, match=rf"curriculum\.{key} was .* is {value!r} now"):
         build(dataclasses.replace(config, **other), arms_of([3, 3])).load_state_dict(state)
+
+
+def damaged_vectors(state):
+    """Each vector of the method's own parts with a value too many."""
+    for name in ("estimator", "order"):
+        for key, value in state.get(name, {}).items():
+            if isinstance(value, np.ndarray):
+                longer = {**state[name], key: np.concatenate([value, value[:1], value[:1]])}
+                if len(value):
+                    yield {**state, name: longer}, "damaged state"
 
 
 def test_the_first_difference_of_a_foreign_state_is_named_and_nothing_is_taken(config, arms_of, script):
@@ -228,8 +245,10 @@ def test_the_first_difference_of_a_foreign_state_is_named_and_nothing_is_taken(c
         ({**state, "method": "other"}, "method was 'other'"),
         ({key: value for key, value in state.items() if key != "telemetry"}, "'telemetry' must be a dict"),
         ({**state, "step": -1}, "'step' must be an integer >= 0"),
-        ({**state, "estimator": {**state["estimator"], "total": np.array([np.nan, 0.0])}}, "not finite"),
-        ({**state, "order": {**state["order"], "cursor": state["order"]["cursor"] + 99}}, "outside its pool"),
+        ({**state, "telemetry": {**state["telemetry"], "solved": np.full(3, np.nan)}}, "not finite"),
+        ({**state, "ledger": {**state["ledger"], "next_id": 0}}, "never issued"),
+        ({**state, "limits": {**state["limits"], "seen": np.array([99])}}, "a prompt that is not there"),
+        *damaged_vectors(state),
     ):
         with pytest.raises(ValueError, match=message):
             fresh.load_state_dict(broken)
@@ -238,3 +257,49 @@ def test_the_first_difference_of_a_foreign_state_is_named_and_nothing_is_taken(c
 
 def test_the_method_has_a_line_for_its_users(config):
     assert METHODS[config.method].summary.endswith(".")
+
+
+def test_relabelled_arms_have_relabelled_beliefs(config, arms_of, group_of):
+    """Every prompt is served once, the same groups come back: arms under other numbers get each other's beliefs."""
+    plain = arms_of([3, 3, 3])
+    swap = np.array([2, 0, 1], dtype=np.int32)
+    other = dataclasses.replace(plain, arm=swap[plain.arm])
+    tables = []
+    for arms in (plain, other):
+        curriculum = build(config, arms)
+        ticket = curriculum.propose(9)
+        curriculum.observe(
+            group_of(ticket.id, int(row), (int(row) % 7) / 7, rollouts=7) for row in ticket.rows
+        )
+        curriculum.tick(1)
+        keys = ("pulls", "observed", "mean", "sd", "served", "unique", "outstanding", "difficulty")
+        tables.append(
+            [[np.nan if arm[key] is None else arm[key] for key in keys] for arm in curriculum.arm_table()]
+        )
+    for k in range(3):  # sums over other slots round differently
+        assert tables[1][swap[k]] == pytest.approx(tables[0][k], rel=1e-12, nan_ok=True)
+
+
+def test_evaluation_data_cannot_reach_it(config, arms_of):
+    curriculum = build(config, arms_of([4]))
+    ticket = curriculum.propose(1)
+    before = pack(curriculum.state_dict())
+    with pytest.raises(ValueError, match="split='val' is refused"):
+        curriculum.observe([Feedback(ticket.id, int(ticket.rows[0]), [1.0], split="val")])
+    with pytest.raises(ValueError, match="was never issued"):  # validation prompts carry no ticket of ours
+        curriculum.observe([Feedback(ticket.id + 1, int(ticket.rows[0]), [1.0])])
+    assert pack(curriculum.state_dict()) == before
+
+
+def test_a_floor_of_an_equal_share_is_uniform_over_arms(config, arms_of, answer_of):
+    if "floor" in METHODS[config.method].refuses:
+        pytest.skip(f"{config.method} keeps no floor: {METHODS[config.method].refuses['floor']}")
+    unguarded = {"guard_rollouts": 0} if hasattr(config.params, "guard_rollouts") else {}
+    config = CurriculumConfig.of({**config.as_dict(), "floor": 0.25, **unguarded})
+    curriculum = build(config, arms_of([20, 20, 20, 20]))
+    for step in range(1, 6):
+        ticket = curriculum.propose(4)
+        first = ticket.propensity[: 1 if config.as_dict().get("choice") == "batch" else 2]
+        assert first == pytest.approx(0.25, abs=1e-12)
+        curriculum.observe(answer_of(ticket, slot, [0.0, 0.2, 0.6, 1.0]) for slot in range(4))
+        curriculum.tick(step)

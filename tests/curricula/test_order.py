@@ -5,40 +5,55 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparft_verl.curricula.order import ShuffledOrder
+from sparft_verl.curricula.order import PassOrder, ReplacementOrder, ShuffledOrder, by_difficulty
+
+PROMPTS = 60
+
+
+def pools_of(*sizes):
+    ends = np.cumsum(sizes)
+    return [np.arange(end - size, end) for size, end in zip(sizes, ends, strict=True)]
 
 
 def order_of(*sizes, seed=0):
-    ends = np.cumsum(sizes)
-    return ShuffledOrder([np.arange(end - size, end) for size, end in zip(sizes, ends, strict=True)], seed)
+    return ShuffledOrder(pools_of(*sizes), seed)
+
+
+def take(order, pool, used=(), count=1):
+    """The next prompts, none of `used`; one prompt where one is asked for."""
+    blocked = np.zeros(PROMPTS, dtype=bool)
+    blocked[list(used)] = True
+    items = order.take(pool, count, blocked).tolist()
+    assert blocked[items].all() and blocked.sum() == len({*used, *items})
+    return items[0] if count == 1 else items
 
 
 def test_each_pass_serves_each_prompt_once_in_a_new_order():
     order = order_of(3, 8)
-    passes = [[order.take(1, ()) for _ in range(8)] for _ in range(3)]
+    passes = [[take(order, 1) for _ in range(8)] for _ in range(3)]
     assert all(sorted(items) == list(range(3, 11)) for items in passes)
     assert passes[0] != passes[1] != passes[2]
 
 
 def test_pools_and_seeds_are_shuffled_independently():
     a, b = order_of(20, 20), order_of(20, 20, seed=1)
-    first = [a.take(0, ()) for _ in range(20)]
-    assert first != [item - 20 for item in (a.take(1, ()) for _ in range(20))]
-    assert first != [b.take(0, ()) for _ in range(20)]
+    first = [take(a, 0) for _ in range(20)]
+    assert first != [item - 20 for item in (take(a, 1) for _ in range(20))]
+    assert first != [take(b, 0) for _ in range(20)]
 
 
 def test_a_prompt_passed_over_comes_first_next_time_and_before_the_refill():
     order = order_of(4)
-    batch = [order.take(0, ()) for _ in range(3)]
-    rest = order.take(0, ())
+    batch = [take(order, 0) for _ in range(3)]
+    rest = take(order, 0)
     used = {rest}
     served = []
     for _ in range(3):  # the next pass, within a batch that holds `rest`
-        served.append(order.take(0, used))
+        served.append(take(order, 0, used))
         used.add(served[-1])
     assert sorted(served) == sorted(batch)
     assert order.remaining(0).tolist() == [rest]
-    assert order.take(0, ()) == rest
+    assert take(order, 0) == rest
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,11 +72,11 @@ def test_any_batches_skip_no_prompt_and_a_restore_changes_nothing(size, batches,
         used = set()
         for _ in range(min(n, size)):
             left = order.remaining(0)
-            item = order.take(0, used)
+            item = take(order, 0, used)
             assert item not in used
             assert item in left or set(left) <= used  # a pass ends only when the batch holds all that is left
             if restored is not None:
-                assert restored.take(0, used) == item
+                assert take(restored, 0, used) == item
             used.add(item)
             counts[item] += 1
         assert counts.max() - counts.min() <= 2
@@ -81,3 +96,54 @@ def test_a_damaged_state_is_refused(change, message):
     order = order_of(3)
     with pytest.raises(ValueError, match=message):
         order.load({**order.state_dict(), **change})
+
+
+def test_a_batch_taken_at_once_is_what_it_is_one_by_one():
+    a, b = order_of(7, 9, seed=3), order_of(7, 9, seed=3)
+    for count in (3, 5, 6, 2, 7):
+        used: list[int] = []
+        for _ in range(count):
+            used.append(take(b, 0, used))
+        assert take(a, 0, (), count) == (used if count > 1 else used[0])
+        assert {k: v.tolist() for k, v in a.state_dict().items()} == {
+            k: v.tolist() for k, v in b.state_dict().items()
+        }
+
+
+def test_slots_are_filled_from_the_pools_they_name():
+    order = order_of(4, 6)
+    pools = np.array([1, 0, 1, 1, 0])
+    items = order.fill(pools, np.zeros(PROMPTS, dtype=bool), repeat=False)
+    assert ((items >= 4) == (pools == 1)).all() and len(set(items.tolist())) == 5
+    again = order.fill(np.zeros(9, dtype=int), np.zeros(PROMPTS, dtype=bool), repeat=True)
+    assert np.bincount(again, minlength=4).max() <= 3
+
+
+def test_a_given_order_is_the_same_in_every_pass():
+    order = PassOrder([np.array([5, 2, 9])])
+    assert [take(order, 0) for _ in range(7)] == [5, 2, 9, 5, 2, 9, 5]
+
+
+def test_with_replacement_every_draw_is_uniform_over_what_is_free_and_restores():
+    order = ReplacementOrder(pools_of(5, 20), seed=1)
+    counts = np.bincount([take(order, 0, (3,)) for _ in range(4000)], minlength=5)
+    assert counts[3] == 0 and abs(counts[[0, 1, 2, 4]] - 1000).max() < 150
+    again = ReplacementOrder(pools_of(5, 20), seed=1)
+    again.load(order.state_dict())
+    assert take(order, 1, (), 12) == take(again, 1, (), 12)
+    with pytest.raises(ValueError, match="negative count"):
+        again.load({"calls": np.array([0, -1])})
+
+
+def test_difficulty_orders_prompts_with_ties_shuffled_and_the_unknown_in_the_middle(arms_of):
+    import dataclasses
+
+    arms = arms_of([8])
+    arms = dataclasses.replace(arms, difficulty=np.array([0.9, 0.1, 0.1, 0.5, np.nan, 0.1, 1.0, 0.7]))
+    order = by_difficulty(arms, 0)
+    assert set(order[:3].tolist()) == {1, 2, 5} and set(order[3:5].tolist()) == {3, 4}
+    assert order[5:].tolist() == [7, 0, 6]
+    assert len({tuple(by_difficulty(arms, seed)[:3].tolist()) for seed in range(20)}) > 3
+    assert by_difficulty(arms, 0, hardest_first=True)[:2].tolist() == [6, 0]
+    with pytest.raises(ValueError, match=r"no difficulty .* difficulty.column"):
+        by_difficulty(dataclasses.replace(arms, difficulty=np.full(8, np.nan)), 0)

@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from sparft_verl.bandit import Beta, Gaussian, Identity, Learnability, Mixed, Negative, Softmax, Target
+from sparft_verl.curricula.laws import law_of
 from sparft_verl.curricula.propensity import EXACT_ARMS, argmax_probability, next_best_probability
 
 
@@ -113,3 +115,68 @@ def test_above_the_limit_the_values_are_close_to_the_exact_ones(monkeypatch, spr
     exact = argmax_probability(mean, sd, everyone(count))
     assert rounded.sum() == pytest.approx(1.0) and (rounded >= 0).all()
     assert 0 < np.abs(rounded - exact).sum() / 2 < 0.1  # total variation
+
+
+SHAPES = np.array([[1.0, 1.0], [9.0, 3.0], [40.0, 60.0], [1.0, 33.0], [300.0, 280.0], [5.5, 1.0]])
+
+
+@pytest.mark.parametrize(
+    "utility", [Identity(), Negative(), Target(0.5), Target(0.2), Learnability(), Mixed(8)]
+)
+@pytest.mark.parametrize("kind", ["beta", "gaussian"])
+def test_the_law_of_the_best_draw_matches_monte_carlo(utility, kind):
+    rng = np.random.default_rng(5)
+    a, b = SHAPES.T
+    mean, sd = a / (a + b), np.sqrt(a * b / (a + b + 1)) / (a + b)
+    draws = rng.beta(a, b, (400_000, 6)) if kind == "beta" else mean + sd * rng.standard_normal((400_000, 6))
+    belief = Beta(a - 1.0, b - 1.0) if kind == "beta" else Gaussian(mean, sd)
+    values = {
+        Identity: lambda x: x,
+        Negative: lambda x: -x,
+        Target: lambda x: -abs(x - getattr(utility, "tau", 0.0)),
+        Learnability: lambda x: x * (1 - x),
+        Mixed: lambda x: 1 - x**8 - (1 - x) ** 8,
+    }[type(utility)](draws)
+    law = law_of(belief, utility)
+    seen = np.bincount(values.argmax(axis=1), minlength=6) / len(values)
+    assert law.argmax_probability(everyone(6)) == pytest.approx(seen, abs=4 * np.sqrt(0.25 / len(values)))
+    order = np.argsort(-values, axis=1)
+    top = int(seen.argmax())
+    free = everyone(6)
+    free[top] = False
+    second = order[order[:, 0] == top, 1]
+    seen = np.bincount(second, minlength=6) / len(second)
+    assert law.next_best_probability(free, [top]) == pytest.approx(seen, abs=4 * np.sqrt(0.25 / len(second)))
+
+
+def test_beta_laws_have_their_closed_forms():
+    """P(Beta(a, 1) > Beta(c, 1)) = a / (a + c); folded around 1/2 a Beta and its mirror image are equal."""
+    law = law_of(Beta(np.array([2.0, 6.0]), np.zeros(2)), Identity())
+    assert law.argmax_probability(everyone(2)) == pytest.approx([0.3, 0.7], abs=1e-9)
+    law = law_of(Beta(np.array([2.0, 9.0, 0.0]), np.array([9.0, 2.0, 0.0])), Target(0.5))
+    got = law.argmax_probability(everyone(3))
+    assert got[0] == pytest.approx(got[1], abs=1e-12) and got.sum() == pytest.approx(1.0)
+
+
+def test_a_beta_in_the_thousands_is_its_gaussian():
+    a, b = np.array([40_000.0, 41_000.0, 39_000.0]), np.array([60_000.0, 60_500.0, 60_400.0])
+    mean, sd = a / (a + b), np.sqrt(a * b / (a + b + 1)) / (a + b)
+    for utility in (Identity(), Target(0.4)):
+        exact = law_of(Beta(a, b, prior_success=0.0, prior_failure=0.0), utility).argmax_probability(
+            everyone(3)
+        )
+        assert exact == pytest.approx(
+            law_of(Gaussian(mean, sd), utility).argmax_probability(everyone(3)), abs=2e-3
+        )
+
+
+def test_a_softmax_sums_to_one_over_what_is_allowed_and_never_overflows():
+    law = law_of(Softmax(np.array([0.0, 1.0, 900.0]), 0.01), Identity())
+    assert law.argmax_probability(everyone(3)).tolist() == [0.0, 0.0, 1.0]
+    got = law.next_best_probability(np.array([True, True, False]), [2])
+    assert got == pytest.approx([np.exp(-100.0), 1.0, 0.0], rel=1e-6)
+
+
+def test_an_unknown_belief_has_no_law():
+    with pytest.raises(TypeError, match="no law of the best draw is known for float"):
+        law_of(1.0, Identity())

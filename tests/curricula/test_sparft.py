@@ -5,7 +5,7 @@ import pytest
 
 from sparft_verl import bandit
 from sparft_verl.curricula import CurriculumConfig, Feedback, build
-from sparft_verl.curricula.choosers import STREAM_CHOICE
+from sparft_verl.curricula.choosers.base import STREAM_CHOICE
 
 
 def table(curriculum, *keys):
@@ -20,7 +20,7 @@ def theta(seed, ticket, mean, pulls, sigma, slots):
 
 def test_three_steps_by_hand_one_pull_a_slot(arms_of):
     """Two slots a step; the k-th success pattern is fixed, so that means are hand-computed fractions."""
-    curriculum = build(CurriculumConfig(seed=3, sigma=0.5), arms_of([4, 4]))
+    curriculum = build(CurriculumConfig.of(seed=3, sigma=0.5), arms_of([4, 4]))
     rates = {0: [0.25, 0.5, 1.0, 0.0, 0.75, 0.5], 1: [0.0, 0.25, 0.75, 1.0, 0.5, 0.5]}
     pulls, sums = [0, 0], [0.0, 0.0]
     for step in (1, 2, 3):
@@ -70,7 +70,7 @@ def test_a_pull_counts_when_it_is_proposed_and_its_mean_when_it_comes_back(arms_
 
 def test_an_arm_never_pulled_is_optimistic(arms_of, group_of):
     """Mean 0 is the best that minus a solve rate can be: a certain, always solved arm gives way to it."""
-    curriculum = build(CurriculumConfig(sigma=1e-6), arms_of([2, 2]))
+    curriculum = build(CurriculumConfig.of(sigma=1e-6), arms_of([2, 2]))
     arms = []
     for step in range(1, 5):
         ticket = curriculum.propose(1)
@@ -91,7 +91,7 @@ def test_a_discarded_group_moves_the_mean_like_a_trained_one(arms_of, group_of):
 
 def test_within_a_batch_the_belief_is_fixed_and_an_empty_arm_is_masked(arms_of):
     sizes, seed = [2, 3, 1], 11
-    curriculum = build(CurriculumConfig(seed=seed), arms_of(sizes))
+    curriculum = build(CurriculumConfig.of(seed=seed), arms_of(sizes))
     draws, left, want = theta(seed, 0, [0.0] * 3, [0] * 3, 1.0, 6), list(sizes), []
     for draw in draws:
         want.append(max((k for k in range(3) if left[k]), key=lambda k: draw[k]))
@@ -104,7 +104,7 @@ def test_within_a_batch_the_belief_is_fixed_and_an_empty_arm_is_masked(arms_of):
 
 def test_batch_choice_fills_from_the_best_arm_then_from_the_next_best_of_the_same_draw(arms_of):
     sizes, seed = [3, 2, 4], 5
-    curriculum = build(CurriculumConfig(seed=seed, choice="batch"), arms_of(sizes))
+    curriculum = build(CurriculumConfig.of(seed=seed, choice="batch"), arms_of(sizes))
     for ticket_id in range(6):
         pulls = [arm["pulls"] for arm in curriculum.arm_table()]
         ranking = np.argsort(-theta(seed, ticket_id, [0.0] * 3, pulls, 1.0, 1)[0])
@@ -115,7 +115,7 @@ def test_batch_choice_fills_from_the_best_arm_then_from_the_next_best_of_the_sam
 def test_a_batch_pull_has_the_solve_rate_over_all_its_rollouts_by_hand(arms_of, group_of):
     """Three steps of one arm. Step 1: (2 + 3 of 4 + 8) = 5/12. Step 2: one group lost, (1 + 1 of 4 + 2) = 2/6.
     Step 3: all lost, no pull. Mean of the two pulls 3/8, deviation 1/sqrt(3)."""
-    curriculum = build(CurriculumConfig(choice="batch"), arms_of([6]))
+    curriculum = build(CurriculumConfig.of(choice="batch"), arms_of([6]))
     one = curriculum.propose(2)
     a, b = one.rows.tolist()
     curriculum.observe([group_of(one.id, b, 3 / 8, rollouts=8)])
@@ -136,7 +136,7 @@ def test_a_batch_pull_has_the_solve_rate_over_all_its_rollouts_by_hand(arms_of, 
 
 
 def test_batch_choice_counts_one_pull_for_each_arm_in_the_ticket(arms_of, group_of):
-    curriculum = build(CurriculumConfig(choice="batch"), arms_of([2, 2]))
+    curriculum = build(CurriculumConfig.of(choice="batch"), arms_of([2, 2]))
     ticket = curriculum.propose(3)
     assert table(curriculum, "pulls") == [(1,), (1,)]
     rates = {int(ticket.arms[0]): 1.0, int(ticket.arms[2]): 0.5}

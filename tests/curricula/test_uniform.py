@@ -8,7 +8,7 @@ from sparft_verl.curricula import Arms, CurriculumConfig, build
 
 def test_three_passes_serve_each_prompt_once_a_pass(arms_of):
     arms = arms_of([3, 5, 4])
-    curriculum = build(CurriculumConfig(method="uniform"), arms)
+    curriculum = build(CurriculumConfig.of(method="uniform"), arms)
     served = [curriculum.propose(4).rows.tolist() for _ in range(9)]
     for start in (0, 3, 6):
         assert sorted(row for rows in served[start : start + 3] for row in rows) == arms.rows.tolist()
@@ -19,7 +19,7 @@ def test_three_passes_serve_each_prompt_once_a_pass(arms_of):
 def test_over_a_long_run_no_prompt_is_more_than_one_ahead(arms_of, n):
     """Batches that straddle the end of a pass put a prompt off, never out."""
     arms = arms_of([4, 6])
-    curriculum = build(CurriculumConfig(method="uniform"), arms)
+    curriculum = build(CurriculumConfig.of(method="uniform"), arms)
     counts = dict.fromkeys(arms.rows.tolist(), 0)
     for _ in range(200):
         for row in curriculum.propose(n).rows.tolist():
@@ -30,7 +30,7 @@ def test_over_a_long_run_no_prompt_is_more_than_one_ahead(arms_of, n):
 
 def test_the_probability_of_an_arm_is_its_share_of_what_is_left_by_hand(arms_of):
     """Arms of 1 and 3 prompts: 4 slots empty the pool; the next pass may not repeat a prompt of the batch."""
-    curriculum = build(CurriculumConfig(method="uniform"), arms_of([1, 3]))
+    curriculum = build(CurriculumConfig.of(method="uniform"), arms_of([1, 3]))
     left = np.array([1, 3])
     ticket = curriculum.propose(3)
     for arm, probability in zip(ticket.arms, ticket.propensity, strict=True):
@@ -46,7 +46,7 @@ def test_the_probability_of_an_arm_is_its_share_of_what_is_left_by_hand(arms_of)
 def test_feedback_does_not_change_what_is_served(arms_of, group_of):
     runs = []
     for rate in (0.0, 1.0):
-        curriculum = build(CurriculumConfig(method="uniform", seed=4), arms_of([5, 5]))
+        curriculum = build(CurriculumConfig.of(method="uniform", seed=4), arms_of([5, 5]))
         rows = []
         for step in range(1, 8):
             ticket = curriculum.propose(3)
@@ -61,7 +61,7 @@ def test_relabelled_arms_serve_the_same_rows(arms_of):
     arms = arms_of([4, 2, 3])
     swap = np.array([1, 2, 0], dtype=np.int32)
     other = Arms(arms.rows, swap[arms.arm], arms.names, arms.difficulty, arms.source, arms.fingerprint)
-    a, b = (build(CurriculumConfig(method="uniform"), which) for which in (arms, other))
+    a, b = (build(CurriculumConfig.of(method="uniform"), which) for which in (arms, other))
     for _ in range(6):
         one, two = a.propose(4), b.propose(4)
         assert one.rows.tolist() == two.rows.tolist()
@@ -69,6 +69,6 @@ def test_relabelled_arms_serve_the_same_rows(arms_of):
         assert one.propensity.tolist() == two.propensity.tolist()
 
 
-def test_choosing_an_arm_for_the_batch_is_refused(arms_of):
-    with pytest.raises(ValueError, match="choice='batch' means nothing"):
-        build(CurriculumConfig(method="uniform", choice="batch"), arms_of([2]))
+def test_choosing_an_arm_for_the_batch_is_refused():
+    with pytest.raises(ValueError, match="choice is not a setting of method 'uniform'"):
+        CurriculumConfig.of(method="uniform", choice="batch")

@@ -1,12 +1,14 @@
 """Arms, configuration and registry refuse what they cannot honour."""
 
 import dataclasses
+import inspect
 import math
 
 import numpy as np
 import pytest
 
 from sparft_verl.curricula import METHODS, Arms, CurriculumConfig
+from sparft_verl.curricula.config import COMMON, keys_of
 from sparft_verl.curricula.packing import pack, unpack
 from sparft_verl.curricula.registry import method
 
@@ -65,8 +67,8 @@ def test_impossible_arms_are_refused(changes, message):
 def test_the_layout_tells_rows_arms_and_names_apart(change):
     arms = Arms(**fields())
     other = {"rows": np.array([4, 0, 8]), "arm": np.array([1, 1, 0]), "names": ("easy", "harder")}
-    assert dataclasses.replace(arms, **{change: other[change]}).layout() != arms.layout()
-    assert Arms(**fields()).layout() == arms.layout()
+    assert dataclasses.replace(arms, **{change: other[change]}).layout != arms.layout
+    assert Arms(**fields()).layout == arms.layout
 
 
 @pytest.mark.parametrize(
@@ -79,34 +81,94 @@ def test_the_layout_tells_rows_arms_and_names_apart(change):
         ({"choice": "arm"}, "choice must be one of slot, batch"),
         ({"sigma": 0.0}, "sigma must be a number in"),
         ({"sigma": math.nan}, "sigma must be a number in"),
-        ({"sigma": "1"}, "sigma must be a number in"),
+        ({"sigma": "1"}, "sigma must be a number in .*1.0 is the default"),
         ({"repeat": "no"}, "repeat must be true or false"),
+        ({"floor": -0.1}, "floor must be a number in 0 .. 1"),
+        ({"cap": 0.0}, "cap must be a number in"),
+        ({"cooldown": 1.5}, "cooldown must be an integer"),
+        ({"quota": [0.5]}, "quota must be a mapping"),
+        ({"quota": {"a": 0.7, "b": 0.6}}, "shares must sum to at most 1, got 1.3 at step 0"),
+        ({"quota": {"a": [[5, 0.1], [5, 0.2]]}}, r"quota\['a'\]: steps must be >= 0 and rise"),
+        ({"quota": {"a": -0.1}}, "values must lie in 0 .. 1"),
+        ({"quota": {"a": "half"}}, "must be a number or"),
+        ({"gate": "maybe"}, "gate must be one of none, dapo, band, variance"),
+        ({"gate": "band", "gate_low": 0.9}, "gate_low must not exceed gate_high, got 0.9 > 0.8"),
+        ({"colour": 1}, "colour is not a setting of method 'sparft'; known: method, seed, .*sigma"),
+        ({"method": "uniform", "sigma": 1.0}, "sigma is not a setting of method 'uniform'; known: method"),
+        (
+            {"method": "uniform", "floor": 0.1},
+            "floor=0.1 means nothing to method 'uniform': it chooses no arm",
+        ),
     ],
 )
 def test_impossible_settings_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        CurriculumConfig(**changes)
+        CurriculumConfig.of(**changes)
 
 
-def test_every_setting_has_its_sentence_and_its_place_in_the_hash():
-    from pathlib import Path
+OTHERS = {
+    "seed": 1,
+    "repeat": True,
+    "floor": 0.01,
+    "cap": 0.5,
+    "cooldown": 1,
+    "quota": {"a": 0.5},
+    "unique_budget": 5,
+    "gate": "band",
+    "gate_low": 0.1,
+    "gate_high": 0.9,
+    "gate_refills": 7,
+}
 
-    import sparft_verl.curricula.config as module
 
-    text = Path(module.__file__).read_text()
-    for item in dataclasses.fields(CurriculumConfig):
-        body = text.split(f"    {item.name}: ", 1)[1].split("\n", 2)
-        assert body[1].strip().startswith('"""') and body[1].strip().endswith('."""')
-    changed = {"method": "uniform", "seed": 1, "choice": "batch", "sigma": 2.0, "repeat": True}
-    assert set(changed) == {item.name for item in dataclasses.fields(CurriculumConfig)}
-    digests = {CurriculumConfig(**{key: value}).digest() for key, value in changed.items()}
-    assert len(digests | {CurriculumConfig().digest()}) == 6
-    assert CurriculumConfig(sigma=1).digest() == CurriculumConfig().digest()
+def test_every_common_setting_has_its_place_in_the_hash():
+    assert set(OTHERS) == set(COMMON)
+    digests = {CurriculumConfig.of({key: value}).digest() for key, value in OTHERS.items()}
+    assert len(digests | {CurriculumConfig().digest()}) == len(OTHERS) + 1
+    assert CurriculumConfig.of(sigma=1).digest() == CurriculumConfig().digest()
+
+
+def sources_of(owner: type) -> str:
+    return "".join(inspect.getsource(each) for each in owner.__mro__[:-1])
+
+
+@pytest.mark.parametrize("owner", [CurriculumConfig, *(METHODS[name].params for name in sorted(METHODS))])
+def test_every_setting_has_its_sentence(owner):
+    text = sources_of(owner)
+    for item in dataclasses.fields(owner):
+        sentence = text.split(f"    {item.name}: ", 1)[1].split('"""', 2)[1]
+        assert sentence.strip().endswith("."), (owner, item.name)
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_a_configuration_comes_back_from_its_flat_form(name):
+    config = CurriculumConfig.of(method=name, seed=7)
+    assert CurriculumConfig.of(config.as_dict()) == config
+    assert tuple(config.as_dict()) == keys_of(name)
+    for item in dataclasses.fields(METHODS[name].params):
+        with pytest.raises(ValueError, match=item.name):
+            CurriculumConfig.of({"method": name, item.name: object()})
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_a_common_setting_is_honoured_or_refused_with_the_reason(name):
+    for key, value in OTHERS.items():
+        if key in METHODS[name].refuses:
+            with pytest.raises(ValueError, match=f"{key}=.* means nothing to method '{name}': "):
+                CurriculumConfig.of({"method": name, key: value})
+        else:
+            assert getattr(CurriculumConfig.of({"method": name, key: value}), key) == value
 
 
 def test_a_name_is_registered_once():
     with pytest.raises(ValueError, match="'sparft' is registered twice"):
         method("sparft", "Again.")(METHODS["sparft"].factory)
+
+
+def test_a_method_cannot_take_the_name_of_a_common_setting():
+    taken = dataclasses.make_dataclass("Taken", [("seed", int, 0)], frozen=True)
+    with pytest.raises(ValueError, match="seed is a setting that every curriculum has"):
+        method("new", "New.", taken)(METHODS["sparft"].factory)
 
 
 def test_a_packed_state_is_bytes_and_text_and_comes_back_equal():

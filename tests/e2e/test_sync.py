@@ -72,7 +72,7 @@ def replay(records: list, task: Path) -> Curriculum:
     rows = SimpleNamespace(dataframe=frame, prompt_key="prompt")
     arms = join_arms(read_artefact(task / "artefact"), rows, max_missing=0.0)
     opening = next(record for record in records if record.event == "open")
-    curriculum = build(CurriculumConfig(**opening["config"]), arms)
+    curriculum = build(CurriculumConfig.of(**opening["config"]), arms)
     for record in records:
         if record.event == "propose":
             ticket = curriculum.propose(len(record["rows"]))

@@ -20,7 +20,7 @@ def make_loader(rows, save, make_artefact, load):
         dataset = load(files)
         arms = join_arms(artefact, dataset, max_missing=0.1)
         sampler = CurriculumSampler(
-            build(CurriculumConfig(seed=seed), arms), batch_size=8, length=len(dataset)
+            build(CurriculumConfig.of(seed=seed), arms), batch_size=8, length=len(dataset)
         )
         return CurriculumDataLoader(dataset, sampler, 8)
 

@@ -1,0 +1,1 @@
+"""Estimators: what is believed about each unit, an arm or a prompt, from the pulls that came back."""
