@@ -172,9 +172,10 @@ struct Call {
     backend = Backend::kCuda;
   }
 
-  // Once sizes are known to be right. Arrays on a device are checked there.
+  // Once sizes are known to be right. The compiled ops check the arrays themselves.
   void check() const {
-    if (arms.p.device == kHost) check_posterior(arms.p);
+    check_numbers(arms.p);
+    if (backend == Backend::kNumpy) check_posterior(arms.p);
     check_utility(arms.p, utility);
 #ifndef SPARFT_WITH_CUDA
     if (arms.p.device != kHost) no_cuda(arms.named().name);

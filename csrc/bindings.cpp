@@ -54,7 +54,7 @@ py::array_t<std::int64_t> permutation(std::int64_t n, std::uint64_t seed, std::u
 py::tuple philox_words(const py::tuple& counter, std::uint32_t k0, std::uint32_t k1) {
   const Words w = philox<float>(Words{{counter[0].cast<std::uint32_t>(), counter[1].cast<std::uint32_t>(),
                                        counter[2].cast<std::uint32_t>(), counter[3].cast<std::uint32_t>()}},
-                                k0, k1);
+                                RoundKeys{k0, k1});
   return py::make_tuple(w.w[0], w.w[1], w.w[2], w.w[3]);
 }
 

@@ -25,9 +25,10 @@ SPARFT_HD bool beats(const Best& a, const Best& b) {
   return a.key > b.key || (a.key == b.key && a.arm < b.arm);
 }
 
-// All of these throw std::invalid_argument naming argument, value and fix. They read the arrays, hence on the host:
-// for p.device >= 0 the CUDA functions see to it that check_posterior passes before anything is drawn.
-void check_posterior(const Posterior& p);
+// All of these throw std::invalid_argument naming argument, value and fix. check_posterior reads the arrays, hence on
+// the host. The ops see to it themselves that it would pass: on the CPU while they draw, where that saves a reading.
+void check_numbers(const Posterior& p);    // the numbers beside the arrays
+void check_posterior(const Posterior& p);  // the arrays, once the numbers are right
 void check_utility(const Posterior& p, const Utility& utility);
 void check_rounds(const Posterior& p, std::int64_t rounds);  // sizes only, reads no array
 void check_capacity(const Posterior& p, std::int64_t rounds, const std::int64_t* capacity, double floor);

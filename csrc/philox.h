@@ -36,37 +36,50 @@ SPARFT_HD Stream make_stream(std::uint64_t seed, std::uint64_t stream, std::uint
   return Stream{mix64(mix64(seed) ^ stream), step};
 }
 
-template <class F>
-SPARFT_HD WordsOf<F> philox(WordsOf<F> c, std::uint32_t k0, std::uint32_t k1) {
-  using U = typename Lane<F>::U;
-  for (int round = 0; round < 10; ++round) {
-    U high0, low0, high1, low1;
-    Lane<F>::multiply(c.w[0], 0xD2511F53U, high0, low0);
-    Lane<F>::multiply(c.w[2], 0xCD9E8D57U, high1, low1);
-    c.w[0] = high1 ^ c.w[1] ^ k0;
-    c.w[1] = low1;
-    c.w[2] = high0 ^ c.w[3] ^ k1;
-    c.w[3] = low0;
-    k0 += 0x9E3779B9U;
-    k1 += 0xBB67AE85U;
-  }
-  return c;
+// The keys of the ten rounds.
+struct RoundKeys {
+  std::uint32_t k0;
+  std::uint32_t k1;
+
+  SPARFT_HD std::uint32_t first(int round) const { return k0 + 0x9E3779B9U * static_cast<std::uint32_t>(round); }
+  SPARFT_HD std::uint32_t second(int round) const { return k1 + 0xBB67AE85U * static_cast<std::uint32_t>(round); }
+};
+
+SPARFT_HD RoundKeys keys_of(Stream s) {
+  return RoundKeys{static_cast<std::uint32_t>(s.key), static_cast<std::uint32_t>(s.key >> 32)};
 }
 
-// Words of the counters whose index has the given halves, one per lane.
-template <class F>
-SPARFT_HD WordsOf<F> words_at(Stream s, typename Lane<F>::U index_low, typename Lane<F>::U index_high) {
+// Of n counters at once: one alone would leave the processor waiting for each round's multiplications.
+template <class F, int n, class Keys>
+SPARFT_HD void philox_each(WordsOf<F> (&c)[n], const Keys& keys) {
   using U = typename Lane<F>::U;
-  const WordsOf<F> counter{{index_low, index_high, U{} + static_cast<std::uint32_t>(s.step),
-                            U{} + static_cast<std::uint32_t>(s.step >> 32)}};
-  return philox<F>(counter, static_cast<std::uint32_t>(s.key), static_cast<std::uint32_t>(s.key >> 32));
+  for (int round = 0; round < 10; ++round) {
+    for (int i = 0; i < n; ++i) {
+      U high0, low0, high1, low1;
+      Lane<F>::multiply(c[i].w[0], 0xD2511F53U, high0, low0);
+      Lane<F>::multiply(c[i].w[2], 0xCD9E8D57U, high1, low1);
+      c[i].w[0] = high1 ^ c[i].w[1] ^ keys.first(round);
+      c[i].w[1] = low1;
+      c[i].w[2] = high0 ^ c[i].w[3] ^ keys.second(round);
+      c[i].w[3] = low0;
+    }
+  }
+}
+
+template <class F, class Keys>
+SPARFT_HD WordsOf<F> philox(WordsOf<F> counter, const Keys& keys) {
+  WordsOf<F> c[1] = {counter};
+  philox_each<F, 1>(c, keys);
+  return c[0];
 }
 
 SPARFT_HD std::uint64_t op_index(Op op, std::uint64_t block) { return block | (static_cast<std::uint64_t>(op) << 60); }
 
 SPARFT_HD Words stream_words(Stream s, Op op, std::uint64_t block) {
   const std::uint64_t index = op_index(op, block);
-  return words_at<float>(s, static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32));
+  const Words counter{{static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
+                       static_cast<std::uint32_t>(s.step), static_cast<std::uint32_t>(s.step >> 32)}};
+  return philox<float>(counter, keys_of(s));
 }
 
 }  // namespace sparft

@@ -4,41 +4,34 @@
 #include <cmath>
 
 #include "../choose.h"
+#include "tile.h"
 
 namespace sparft {
 namespace {
 
-struct Names {
-  const char* first;
-  const char* second;
-};
-
-Names names_of(Kind kind) {
+const char* name_of(Kind kind) {
   switch (kind) {
     case Kind::kGaussianMean:
-      return {"total", "count"};
-    case Kind::kKalman:
-      return {"mean", "variance"};
+      return "total";
     case Kind::kBeta:
     case Kind::kMixedProportional:
-      return {"success", "failure"};
+      return "success";
     case Kind::kSoftmax:
     case Kind::kFixed:
-      return {"value", ""};
+      return "value";
     case Kind::kGaussian:
+    case Kind::kKalman:
       break;
   }
-  return {"mean", "sd"};
+  return "mean";
 }
 
 void finite(const char* name, const double* x, std::int64_t n) {
-  if (all_finite(x, n)) return;
   for (std::int64_t k = 0; k < n; ++k)
     if (!std::isfinite(x[k])) refuse(at(name, k, text(x[k])) + " is not finite; give a number");
 }
 
 void not_negative(const char* name, const double* x, std::int64_t n, const char* what) {
-  if (all_within(x, n, DBL_MAX)) return;
   for (std::int64_t k = 0; k < n; ++k) {
     if (!std::isfinite(x[k])) refuse(at(name, k, text(x[k])) + " is not finite; give a number >= 0");
     if (x[k] < 0.0) refuse(at(name, k, text(x[k])) + " is negative; " + what);
@@ -64,49 +57,36 @@ void in_group(std::int32_t group) {
     refuse("group = " + std::to_string(group) + " is out of range; give the rollouts of a group, 2 to 1024");
 }
 
+bool is_shape(double x) { return x >= kShapeMin && x <= kShapeMax; }
+
+[[noreturn]] void no_shape(const std::string& what) {
+  refuse(what + " is out of range; give a number from 1e-6 to 1e30");
+}
+
 // prior + scale * evidence of every arm, in the range that the draws are made for.
 void shapes(const Posterior& p, const char* name, const char* prior_name, const double* evidence,
             const double* prior, double flat_prior) {
   not_negative(name, evidence, p.arms, "evidence is >= 0");
-  const auto in_range = [](double x) { return x >= kShapeMin && x <= kShapeMax; };
-  if (prior == nullptr) {
-    if (!in_range(flat_prior))
-      refuse(std::string(prior_name) + " = " + text(flat_prior) + " is out of range; give a number from 1e-6 to 1e30");
-    if (all_within(evidence, p.arms, (kShapeMax - flat_prior) / (p.scale > 1.0 ? p.scale : 1.0) / 2.0)) return;
-  } else {
-    for (std::int64_t k = 0; k < p.arms; ++k)
-      if (!in_range(prior[k]))
-        refuse(at(prior_name, k, text(prior[k])) + " is out of range; give a number from 1e-6 to 1e30");
-  }
   for (std::int64_t k = 0; k < p.arms; ++k) {
+    if (prior != nullptr && !is_shape(prior[k])) no_shape(at(prior_name, k, text(prior[k])));
     const double shape = (prior == nullptr ? flat_prior : prior[k]) + p.scale * evidence[k];
-    if (!in_range(shape))
+    if (!(shape <= kShapeMax))
       refuse(at(name, k, text(evidence[k])) + " makes a shape of " + text(shape) + "; shapes are at most 1e30");
   }
 }
 
-void check_gaussian_mean(const Posterior& p) {
+void check_means(const Posterior& p) {
   finite("total", p.first, p.arms);
   not_negative("count", p.second, p.arms, "a count is >= 0");
-  positive("scale", p.scale);
-  at_least_zero("sigma", p.sigma);
-  number("prior_mean", p.prior_mean);
-  std::uint64_t bad = 0;
-  for (std::int64_t k = 0; k < p.arms; ++k) {
-    const double mean = p.first[k] / p.second[k];
-    bad |= exponent_overflow(p.second[k] > 0.0 ? mean : 0.0);
-  }
-  for (std::int64_t k = 0; (bad >> 63) != 0 && k < p.arms; ++k) {
-    if (std::isfinite(belief_of(p, k).a)) continue;
-    refuse(at("total", k, text(p.first[k])) + " over " + at("count", k, text(p.second[k])) +
-           " is not a finite mean; rescale both");
-  }
+  for (std::int64_t k = 0; k < p.arms; ++k)
+    if (!std::isfinite(belief_of(p, k).a))
+      refuse(at("total", k, text(p.first[k])) + " over " + at("count", k, text(p.second[k])) +
+             " is not a finite mean; rescale both");
 }
 
-void check_kalman(const Posterior& p) {
+void check_variances(const Posterior& p) {
   finite("mean", p.first, p.arms);
   finite("variance", p.second, p.arms);
-  at_least_zero("inflation", p.inflation);
   for (std::int64_t k = 0; k < p.arms; ++k) {
     const double variance = p.second[k] + p.inflation;
     if (!(variance > 0.0 && variance <= DBL_MAX))
@@ -117,27 +97,46 @@ void check_kalman(const Posterior& p) {
 
 }  // namespace
 
-void check_posterior(const Posterior& p) {
-  const Names names = names_of(p.kind);
+void check_numbers(const Posterior& p) {
   switch (p.kind) {
-    case Kind::kGaussian:
-      finite(names.first, p.first, p.arms);
-      return not_negative(names.second, p.second, p.arms, "a standard deviation is >= 0");
     case Kind::kGaussianMean:
-      return check_gaussian_mean(p);
+      positive("scale", p.scale);
+      at_least_zero("sigma", p.sigma);
+      return number("prior_mean", p.prior_mean);
     case Kind::kKalman:
-      return check_kalman(p);
+      return at_least_zero("inflation", p.inflation);
     case Kind::kMixedProportional:
     case Kind::kBeta:
       positive("scale", p.scale);
       if (p.kind == Kind::kMixedProportional) in_group(p.group);
+      if (p.prior_first == nullptr && !is_shape(p.prior_success)) no_shape("prior_success = " + text(p.prior_success));
+      if (p.prior_second == nullptr && !is_shape(p.prior_failure)) no_shape("prior_failure = " + text(p.prior_failure));
+      return;
+    case Kind::kSoftmax:
+      return positive("temperature", p.temperature);
+    case Kind::kGaussian:
+    case Kind::kFixed:
+      return;
+  }
+}
+
+void check_posterior(const Posterior& p) {
+  if (kTile4.passes(p, 0, p.arms)) return;
+  switch (p.kind) {
+    case Kind::kGaussian:
+      finite("mean", p.first, p.arms);
+      return not_negative("sd", p.second, p.arms, "a standard deviation is >= 0");
+    case Kind::kGaussianMean:
+      return check_means(p);
+    case Kind::kKalman:
+      return check_variances(p);
+    case Kind::kMixedProportional:
+    case Kind::kBeta:
       shapes(p, "success", "prior_success", p.first, p.prior_first, p.prior_success);
       return shapes(p, "failure", "prior_failure", p.second, p.prior_second, p.prior_failure);
     case Kind::kSoftmax:
-      positive("temperature", p.temperature);
-      return finite(names.first, p.first, p.arms);
     case Kind::kFixed:
-      return finite(names.first, p.first, p.arms);
+      return finite("value", p.first, p.arms);
   }
 }
 
@@ -151,7 +150,7 @@ void check_utility(const Posterior& p, const Utility& utility) {
 }
 
 void check_rounds(const Posterior& p, std::int64_t rounds) {
-  const std::string name = names_of(p.kind).first;
+  const std::string name = name_of(p.kind);
   if (p.arms < 1) refuse(name + " has no arms (length 0); give at least one arm");
   if (p.arms > INT32_MAX) refuse(name + " has " + std::to_string(p.arms) + " arms; at most 2147483647 are supported");
   if (rounds < 0) refuse("rounds = " + std::to_string(rounds) + " is negative; ask for 0 or more");

@@ -48,7 +48,8 @@ class ManyArms {
   void pick(std::int64_t first, std::int64_t n, std::int32_t* out) {
     const std::int64_t tiles = (arms_ + kTile - 1) / kTile;
     const int threads = worth(threads_, keys_.family(), n * arms_);
-    const std::int64_t slabs = n >= threads ? 1 : std::min<std::int64_t>(threads, tiles);
+    // more slabs than threads, since a thread that starts late should find less left to do
+    const std::int64_t slabs = threads == 1 || n >= 4 * threads ? 1 : std::min<std::int64_t>(8 * threads, tiles);
     best_.assign(static_cast<std::size_t>(n * slabs), Best{-HUGE_VAL, -1});
     parallel_for(threads, n * slabs, [&](std::int64_t task) {
       const std::int64_t slab = task % slabs;
@@ -89,12 +90,13 @@ class ManyArms {
 };
 
 template <class Picker>
-void choose_with(Picker picker, OpenArms& open, std::int64_t rounds, std::int64_t batch, double floor, Stream s,
-                 std::int32_t* out) {
+void choose_with(Picker picker, Keys& keys, OpenArms& open, std::int64_t rounds, std::int64_t batch, double floor,
+                 Stream s, std::int32_t* out) {
   assign_rounds(open, rounds, batch, floor, s, out,
                 [&](std::int64_t first, std::int64_t n, std::int32_t* arm, bool mask_changed) {
                   if (mask_changed && !open.all()) picker.close(open.mask());
-                  picker.pick(first, n, arm);
+                  do picker.pick(first, n, arm);
+                  while (keys.again());
                   // above -inf there was nothing: every open arm is worth -inf, and the lowest wins
                   for (std::int64_t r = 0; r < n; ++r)
                     if (arm[r] < 0 && open.count() > 0) arm[r] = static_cast<std::int32_t>(open.of_rank(0));
@@ -104,7 +106,7 @@ void choose_with(Picker picker, OpenArms& open, std::int64_t rounds, std::int64_
 }  // namespace
 
 void draw_cpu(const Posterior& p, const Utility& utility, std::int64_t rounds, Stream s, Cpu cpu, double* out) {
-  const Keys keys(p, utility, rounds, s, tile_ops(cpu.lanes));
+  Keys keys(p, utility, rounds, s, tile_ops(cpu.lanes));
   const int threads = worth(cpu.threads, keys.family(), rounds * p.arms);
   const std::int64_t each = keys.rounds_per_tile();
   if (each > 0) {
@@ -115,21 +117,23 @@ void draw_cpu(const Posterior& p, const Utility& utility, std::int64_t rounds, S
     return;
   }
   const std::int64_t tiles = (p.arms + kTile - 1) / kTile;
-  parallel_for(threads, rounds * tiles, [&](std::int64_t task) {
-    const std::int64_t arm = task % tiles * kTile;
-    keys.arms(task / tiles, arm, std::min(kTile, p.arms - arm), out + task / tiles * p.arms + arm);
-  });
+  do {
+    parallel_for(threads, rounds * tiles, [&](std::int64_t task) {
+      const std::int64_t arm = task % tiles * kTile;
+      keys.arms(task / tiles, arm, std::min(kTile, p.arms - arm), out + task / tiles * p.arms + arm);
+    });
+  } while (keys.again());
 }
 
 void choose_cpu(const Posterior& p, const Utility& utility, std::int64_t rounds, const std::int64_t* capacity,
                 double floor, Stream s, Cpu cpu, std::int32_t* out) {
   const std::int64_t batch = std::min(rounds, std::max<std::int64_t>(kBatchDraws / p.arms, 1));
-  const Keys keys(p, utility, batch, s, tile_ops(cpu.lanes));
+  Keys keys(p, utility, rounds, s, tile_ops(cpu.lanes));
   OpenArms open(capacity, p.arms);
   if (keys.rounds_per_tile() > 0) {
-    choose_with(FewArms(keys, p.arms, cpu.threads), open, rounds, batch, floor, s, out);
+    choose_with(FewArms(keys, p.arms, cpu.threads), keys, open, rounds, batch, floor, s, out);
   } else {
-    choose_with(ManyArms(keys, p.arms, cpu.threads), open, rounds, batch, floor, s, out);
+    choose_with(ManyArms(keys, p.arms, cpu.threads), keys, open, rounds, batch, floor, s, out);
   }
 }
 

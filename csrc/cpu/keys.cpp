@@ -18,6 +18,8 @@ int worth(int threads, Family family, std::int64_t elements) {
 
 Keys::Keys(const Posterior& p, const Utility& utility, std::int64_t rounds, Stream s, const TileOps& ops)
     : p_(p), utility_(utility), s_(s), ops_(ops), family_(family_of(p.kind)) {
+  checks_ = p.arms > kTile && rounds == 1 && p.prior_first == nullptr && p.prior_second == nullptr;
+  if (!checks_) check_posterior(p);
   if (p.arms <= kTile) copies_ = std::max<std::int64_t>(1, std::min(rounds, kTile / p.arms));
   const bool ready = p.kind == Kind::kGaussian || p.kind == Kind::kFixed;
   if (ready && copies_ <= 1) {

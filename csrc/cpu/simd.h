@@ -29,18 +29,48 @@ SPARFT_HD void store(T* to, V v) {
 }
 
 #if SPARFT_LANES == 8
+SPARFT_HD Doubles root(Doubles x) { return (Doubles)_mm256_sqrt_pd((__m256d)x); }
 SPARFT_HD bool any(Ints mask) { return _mm256_movemask_epi8((__m256i)mask) != 0; }
 SPARFT_HD unsigned bits(Ints mask) { return static_cast<unsigned>(_mm256_movemask_ps((__m256)mask)); }
 #elif defined(__x86_64__)
+SPARFT_HD Doubles root(Doubles x) { return (Doubles)_mm_sqrt_pd((__m128d)x); }
 SPARFT_HD bool any(Ints mask) { return _mm_movemask_epi8((__m128i)mask) != 0; }
 SPARFT_HD unsigned bits(Ints mask) { return static_cast<unsigned>(_mm_movemask_ps((__m128)mask)); }
 #else
+SPARFT_HD Doubles root(Doubles x) {
+  for (int i = 0; i < kHalf; ++i) x[i] = sqrt(x[i]);
+  return x;
+}
 SPARFT_HD unsigned bits(Ints mask) {
   unsigned all = 0;
   for (int i = 0; i < kLanes; ++i) all |= (mask[i] != 0 ? 1U : 0U) << i;
   return all;
 }
 SPARFT_HD bool any(Ints mask) { return bits(mask) != 0; }
+#endif
+
+// Writes the lanes chosen by the bits of mask one after another; the rest of the vector behind them may be overwritten.
+#if SPARFT_LANES == 8
+struct Order {
+  std::uint8_t lane[256][8];
+  constexpr Order() : lane() {
+    for (int mask = 0; mask < 256; ++mask)
+      for (int l = 0, n = 0; l < 8; ++l)
+        if ((mask >> l & 1) != 0) lane[mask][n++] = static_cast<std::uint8_t>(l);
+  }
+};
+constexpr Order kOrder;
+
+template <class V, class T>
+SPARFT_HD void pack(V v, unsigned mask, T* to) {
+  const __m256i order = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kOrder.lane[mask])));
+  store(to, (V)_mm256_permutevar8x32_epi32((__m256i)v, order));
+}
+#else
+template <class V, class T>
+SPARFT_HD void pack(V v, unsigned mask, T* to) {
+  for (; mask != 0; mask &= mask - 1) *to++ = v[__builtin_ctz(mask)];
+}
 #endif
 
 }  // namespace

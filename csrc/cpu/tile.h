@@ -13,6 +13,8 @@ constexpr std::int64_t kTile = 1024;  // elements; what a tile needs stays in th
 
 struct TileOps {
   void (*normals)(Stream s, std::uint64_t first, std::int64_t n, float* out);  // any n
+  // True only if arms k .. k+n-1 would pass check_posterior.
+  bool (*passes)(const Posterior& p, std::int64_t k, std::int64_t n);
   // The beliefs of arms k .. k+n-1.
   void (*beliefs)(const Posterior& p, std::int64_t k, std::int64_t n, double* a, double* b);
   // What elements `element` .. draw from beliefs a, b; n <= kTile.

@@ -1,4 +1,5 @@
 // The steps of a tile by the definitions, one element at a time: what the vector files must agree with.
+#include "passes.h"
 #include "tile.h"
 
 namespace sparft {
@@ -11,6 +12,8 @@ void normals(Stream s, std::uint64_t first, std::int64_t n, float* out) {
     for (std::uint64_t lane = index & 3U; lane < 4 && done < n; ++lane) out[done++] = q.z[lane];
   }
 }
+
+bool passes(const Posterior& p, std::int64_t k, std::int64_t n) { return passes_all(p, k, n); }
 
 void beliefs(const Posterior& p, std::int64_t k, std::int64_t n, double* a, double* b) {
   for (std::int64_t j = 0; j < n; ++j) {
@@ -62,6 +65,6 @@ std::int64_t above(const double* key, std::int64_t n, double bar, std::int32_t* 
 
 }  // namespace
 
-const TileOps kTile1{normals, beliefs, thetas, utilities, close, best, best_rows, above};
+const TileOps kTile1{normals, passes, beliefs, thetas, utilities, close, best, best_rows, above};
 
 }  // namespace sparft

@@ -1,4 +1,5 @@
 // Four lanes, which every x86-64 has (SSE2) and other machines' compilers know to spell.
+#include <cfloat>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -11,6 +12,6 @@
 
 namespace sparft {
 
-const TileOps kTile4{normals, beliefs, thetas, utilities, close, best, best_rows, above};
+const TileOps kTile4{normals, passes, beliefs, thetas, utilities, close, best, best_rows, above};
 
 }  // namespace sparft

@@ -3,6 +3,7 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 
+#include <cfloat>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -15,7 +16,7 @@
 
 namespace sparft {
 
-const TileOps kTile8{normals, beliefs, thetas, utilities, close, best, best_rows, above};
+const TileOps kTile8{normals, passes, beliefs, thetas, utilities, close, best, best_rows, above};
 
 }  // namespace sparft
 

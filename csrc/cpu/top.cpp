@@ -1,4 +1,6 @@
+#include <atomic>
 #include <cmath>
+#include <exception>
 
 #include "../choose.h"
 #include "keys.h"
@@ -53,34 +55,40 @@ class Leaders {
 
 void top_cpu(const Posterior& p, const Utility& utility, std::int64_t n, const std::uint8_t* open, Stream s, Cpu cpu,
              std::int64_t* out) {
-  const Keys keys(p, utility, 1, s, tile_ops(cpu.lanes));
+  Keys keys(p, utility, 1, s, tile_ops(cpu.lanes));
   const std::int64_t tiles = (p.arms + kTile - 1) / kTile;
-  const std::int64_t slabs = std::min<std::int64_t>(worth(cpu.threads, keys.family(), p.arms), tiles);
-  std::vector<std::vector<Best>> best(static_cast<std::size_t>(slabs));
-  std::vector<std::exception_ptr> failed(static_cast<std::size_t>(slabs));
-  parallel_for(static_cast<int>(slabs), slabs, [&](std::int64_t slab) {
-    try {
-      Leaders leaders(n);
-      double key[kTile];
-      for (std::int64_t tile = tiles * slab / slabs; tile < tiles * (slab + 1) / slabs; ++tile) {
-        const std::int64_t arm = tile * kTile;
-        const std::int64_t count = std::min(kTile, p.arms - arm);
-        keys.arms(0, arm, count, key);
-        if (open != nullptr) keys.ops().close(open + arm, count, key);
-        leaders.scan(keys.ops(), key, count, arm);
+  const int workers = static_cast<int>(std::min<std::int64_t>(worth(cpu.threads, keys.family(), p.arms), tiles));
+  std::vector<std::vector<Best>> best(static_cast<std::size_t>(workers));
+  std::vector<std::exception_ptr> failed(static_cast<std::size_t>(workers));
+  do {
+    std::atomic<std::int64_t> next{0};
+    parallel_for(workers, workers, [&](std::int64_t worker) {
+      try {
+        Leaders leaders(n);
+        double key[kTile];
+        // tiles as they come, but for each worker in rising order
+        for (std::int64_t tile = next.fetch_add(1); tile < tiles; tile = next.fetch_add(1)) {
+          const std::int64_t arm = tile * kTile;
+          const std::int64_t count = std::min(kTile, p.arms - arm);
+          keys.arms(0, arm, count, key);
+          if (open != nullptr) keys.ops().close(open + arm, count, key);
+          leaders.scan(keys.ops(), key, count, arm);
+        }
+        best[static_cast<std::size_t>(worker)] = leaders.take();
+      } catch (...) {
+        failed[static_cast<std::size_t>(worker)] = std::current_exception();
       }
-      best[static_cast<std::size_t>(slab)] = leaders.take();
-    } catch (...) {
-      failed[static_cast<std::size_t>(slab)] = std::current_exception();
-    }
-  });
-  for (const std::exception_ptr& error : failed)
-    if (error) std::rethrow_exception(error);
+    });
+    for (const std::exception_ptr& error : failed)
+      if (error) std::rethrow_exception(error);
+  } while (keys.again());
   std::vector<Best> all = std::move(best[0]);
-  for (std::size_t slab = 1; slab < best.size(); ++slab) all.insert(all.end(), best[slab].begin(), best[slab].end());
+  for (std::size_t i = 1; i < best.size(); ++i) all.insert(all.end(), best[i].begin(), best[i].end());
   if (static_cast<std::int64_t>(all.size()) < n)
     throw std::runtime_error("fewer than n items are open: open was changed during the call");
-  std::partial_sort(all.begin(), all.begin() + n, all.end(), ahead);
+  const auto last = all.begin() + static_cast<std::ptrdiff_t>(n);
+  if (last != all.end()) std::nth_element(all.begin(), last, all.end(), ahead);
+  std::sort(all.begin(), last, ahead);
   for (std::int64_t i = 0; i < n; ++i) out[i] = all[static_cast<std::size_t>(i)].arm;
 }
 

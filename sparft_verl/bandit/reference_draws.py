@@ -48,8 +48,7 @@ def gumbel(n: int, first: int, seed: int, stream: int, step: int) -> F32:
 
 def _constants(shape: F32) -> tuple[F32, F32]:
     d: F32 = (np.where(shape < _ONE, shape + _ONE, shape) - _THIRD).astype(np.float32)
-    c: F32 = (_THIRD / np.sqrt(d)).astype(np.float32)
-    return d, c
+    return d, (_THIRD / np.sqrt(d)).astype(np.float32)
 
 
 def _attempt(d: F32, c: F32, x: F32, u: F32) -> tuple[B1, F32]:

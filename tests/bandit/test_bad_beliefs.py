@@ -202,3 +202,47 @@ def test_whatever_is_passed_there_is_an_answer_or_a_refusal(
         assert "; " in str(error)
     except MemoryError:
         assert n == 2**62
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
+@pytest.mark.parametrize("at", [0, 1024, 99_999])
+def test_one_bad_number_among_many_is_found_wherever_it_stands(at: int, bad: float, threads: int) -> None:
+    """Many arms are checked while they are drawn, tile by tile: the answer is the refusal all the same."""
+    good, broken = np.ones(100_000), np.ones(100_000)
+    broken[at] = bad
+    for p, name in [
+        (bandit.Gaussian(good, broken), "sd"),
+        (bandit.Beta(good, broken), "failure"),
+        (bandit.Beta(broken, good, prior_failure=good), "success"),
+        (bandit.GaussianMean(good, broken), "count"),
+        (bandit.Kalman(good, broken), "variance"),
+        (bandit.MixedProportional(broken, good, 4), "success"),
+    ]:
+        for call in (bandit.draw, bandit.choose, bandit.choose_top):
+            with pytest.raises(ValueError, match=rf"{name}\[{at}\] = {bad:g}"):
+                call(p, 1, threads=threads, **KEY)
+
+
+def test_what_looks_odd_but_is_right_is_drawn_all_the_same() -> None:
+    """-0, huge and tiny numbers make the fast check doubt; they are allowed and give what NumPy gives."""
+    rng = np.random.default_rng(0)
+    odd = rng.random(5000)
+    odd[[7, 4000]] = -0.0
+    tiny, huge = odd + 1e-300, odd * 1e28
+    tiny[3000] = 5e-324
+    for p in [
+        bandit.Gaussian(odd, odd),
+        bandit.GaussianMean(odd * 1e160, odd + 1),
+        bandit.GaussianMean(odd * 1e-30, tiny),
+        bandit.Kalman(odd, odd, inflation=0.1),
+        bandit.Kalman(odd, tiny),
+        bandit.Beta(odd, huge, scale=20.0),
+        bandit.MixedProportional(huge, odd, 9),
+    ]:
+        ours, theirs = (bandit.draw(p, 1, backend=b, threads=2, **KEY) for b in ("cpu", "numpy"))
+        np.testing.assert_array_equal(ours, theirs)
+        top, reference = (bandit.choose_top(p, 100, backend=b, **KEY) for b in ("cpu", "numpy"))
+        np.testing.assert_array_equal(top, reference)
+        one, same = (bandit.choose(p, 1, backend=b, **KEY) for b in ("cpu", "numpy"))
+        assert one == same == reference[0]
