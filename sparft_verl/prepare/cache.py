@@ -1,0 +1,112 @@
+"""Results of stages on disk, found again by the hash of everything that made them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from sparft_verl.prepare.errors import PrepareError
+
+
+def default_folder() -> Path:
+    """Return where results are kept when nothing was asked: $SPARFT_CACHE, else the user's cache folder."""
+    asked = os.environ.get("SPARFT_CACHE")
+    if asked:
+        return Path(asked)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparft-verl"
+
+
+def digest_texts(texts: Iterable[str]) -> str:
+    """Return 64 hex characters that identify a sequence of texts, its order and its boundaries included."""
+    whole = hashlib.sha256()
+    for text in texts:
+        data = text.encode("utf-8", "surrogatepass")
+        whole.update(len(data).to_bytes(8, "little"))
+        whole.update(data)
+    return whole.hexdigest()
+
+
+class Cache:
+    """A folder of entries, one per (stage, key). `Cache(None)` keeps nothing and finds nothing."""
+
+    def __init__(self, folder: str | os.PathLike[str] | None) -> None:
+        self.folder = None if folder is None else Path(folder).expanduser()
+
+    def entry(self, stage: str, key: Mapping[str, Any]) -> Entry:
+        """Return the entry of `stage` made from `key`, which holds all that its result depends on, as JSON."""
+        if self.folder is None:
+            return Entry(None)
+        text = json.dumps(key, sort_keys=True, ensure_ascii=True, allow_nan=False)
+        name = hashlib.sha256(text.encode()).hexdigest()[:32]
+        entry = Entry(self.folder / stage / name)
+        if entry.load_json("key") is None:
+            entry.save_json("key", key)
+        return entry
+
+
+class Entry:
+    """Named arrays and JSON values of one entry. A file is complete or absent, never half written."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    def load(self, name: str) -> np.ndarray[Any, Any] | None:
+        """Return the array, memory-mapped; None when it is not there or cannot be read."""
+        path = self._path(name, "npy")
+        if path is None or not path.is_file():
+            return None
+        try:
+            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        except (OSError, ValueError):
+            return None
+
+    def save(self, name: str, array: np.ndarray[Any, Any]) -> None:
+        """Keep an array. PrepareError when the disk refuses."""
+        self._write(name, "npy", lambda file: np.save(file, array, allow_pickle=False))
+
+    def load_json(self, name: str) -> Any:
+        """Return the value, None when it is not there or cannot be read."""
+        path = self._path(name, "json")
+        if path is None or not path.is_file():
+            return None
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def save_json(self, name: str, value: Any) -> None:
+        """Keep a value. PrepareError when the disk refuses."""
+        text = json.dumps(value, ensure_ascii=True, allow_nan=False)
+        self._write(name, "json", lambda file: file.write(text.encode()))
+
+    def _path(self, name: str, ending: str) -> Path | None:
+        return None if self.folder is None else self.folder / f"{name}.{ending}"
+
+    def _write(self, name: str, ending: str, write: Callable[[IO[bytes]], Any]) -> None:
+        path = self._path(name, ending)
+        if path is None:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    write(file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(aside, path)
+            except BaseException:
+                Path(aside).unlink(missing_ok=True)
+                raise
+        except OSError as e:
+            raise PrepareError(
+                f"results of stage A must be kept in {path.parent}, but the disk refused ({e}); "
+                "free space, give another cache=FOLDER, or cache=null to keep none"
+            ) from e
