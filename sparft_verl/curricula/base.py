@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sparft_verl.curricula.config import CurriculumConfig
@@ -52,6 +52,11 @@ class Curriculum(ABC):
     @abstractmethod
     def cancel(self, ticket: int, row: int, reason: str) -> bool:
         """Return whether the slot was still open; close it: its group will never come back."""
+
+    def cancel_many(self, tickets: Sequence[int] | I64, rows: Sequence[int] | I64, reason: str) -> list[bool]:
+        """Return, for each (ticket, row), whether the slot was still open; close them all, see `cancel`."""
+        pairs = zip(tickets, rows, strict=True)
+        return [self.cancel(int(ticket), int(row), reason) for ticket, row in pairs]
 
     @abstractmethod
     def tick(self, step: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,13 @@ from sparft_verl.curricula.estimators.base import Estimator, Evidence
 from sparft_verl.curricula.gates import Gate
 from sparft_verl.curricula.groups import Groups
 from sparft_verl.curricula.guard import Guard
-from sparft_verl.curricula.ledger import CANCELLED, OBSERVED, ClosedPulls, Ledger
+from sparft_verl.curricula.ledger import ClosedPulls, Ledger
 from sparft_verl.curricula.order import Order
 from sparft_verl.curricula.quota import Scopes
 from sparft_verl.curricula.saving import Saved
 from sparft_verl.curricula.statistics import Statistic
 from sparft_verl.curricula.telemetry import Telemetry, arm_metrics
-from sparft_verl.curricula.types import F64, I64, Arms, Feedback, Ticket
+from sparft_verl.curricula.types import F64, I64, Arms, Feedback, Ticket, vector
 
 
 @dataclass
@@ -173,21 +173,24 @@ class ComposedCurriculum(Saved, Curriculum):
             if self._parts.guard is not None:
                 self._parts.guard.observe(self.arms.arm[items], groups.solved, groups.rollouts)
             self._count_in_flight(items, -1)
-            self._close(self._ledger.settle(slots, OBSERVED, total, weight, groups.policy_step))
+            self._close(self._ledger.observe(slots, groups.solved, total, weight, groups.policy_step))
         return new.tolist()
 
     def cancel(self, ticket: int, row: int, reason: str) -> bool:
         """Return whether the slot was open; a pull none of whose groups came is no longer counted."""
-        rows = np.array([row], dtype=np.int64)
-        items = self.arms.items(rows)
-        slots = self._ledger.find(np.array([ticket], dtype=np.int64), items, rows)
-        if slots[0] < 0:
-            return False
-        nothing: F64 = np.zeros(1)
-        self._count_in_flight(items, -1)
-        self._close(self._ledger.settle(slots, CANCELLED, nothing, nothing))
-        self._telemetry.cancelled += 1
-        return True
+        return self.cancel_many([ticket], [row], reason)[0]
+
+    def cancel_many(self, tickets: Sequence[int] | I64, rows: Sequence[int] | I64, reason: str) -> list[bool]:
+        """Return which slots were open, at once."""
+        row = vector("rows", rows, np.int64)
+        items = self.arms.items(row)
+        slots = self._ledger.find(vector("tickets", tickets, np.int64, len(row)), items, row)
+        new = slots >= 0
+        if new.any():
+            self._count_in_flight(items[new], -1)
+            self._close(self._ledger.cancel(slots[new]))
+            self._telemetry.cancelled += int(new.sum())
+        return new.tolist()
 
     def _close(self, pulls: ClosedPulls) -> None:
         estimator = self._parts.estimator
@@ -201,6 +204,7 @@ class ComposedCurriculum(Saved, Curriculum):
             lag: I64 = np.maximum(self.step - pulls.policy[came], 0)
             evidence = Evidence(
                 units[came],
+                pulls.solved[came],
                 pulls.total[came],
                 pulls.weight[came],
                 pulls.proposed[came],
@@ -240,12 +244,22 @@ class ComposedCurriculum(Saved, Curriculum):
         return self._telemetry.mean, None
 
     def metrics(self) -> dict[str, float]:
-        """Return the run's counters and each arm's pulls, mean and deviation."""
+        """Return the run's counters, what the estimator shows, and each arm's pulls, mean and deviation."""
         mean, sd = self._beliefs()
         out = {**self._telemetry.metrics(), "sparft/outstanding": float(len(self._ledger.waiting()[0]))}
         if self._parts.guard is not None:
             out["sparft/held_arms"] = float(self._parts.guard.held.sum())
-        return {**out, **self._gate.metrics(), **arm_metrics(self._telemetry, mean, sd, self.arms.names)}
+        by_arm = {}
+        for name, value in self._parts.estimator.metrics(self.step).items():
+            if isinstance(value, np.ndarray):
+                by_arm[name] = value
+            else:
+                out[f"sparft/{name}"] = value
+        return {
+            **out,
+            **self._gate.metrics(),
+            **arm_metrics(self._telemetry, mean, sd, by_arm, self.arms.names),
+        }
 
     def arm_table(self) -> list[dict[str, Any]]:
         """Return one dict per arm; `mean` is None before its first observed pull, `difficulty` where unknown."""

@@ -25,7 +25,8 @@ _COLUMNS: dict[str, Any] = {
     "step": np.int64,  # of the proposal
     "pull": np.int64,  # numbered over the whole run
     "status": np.int64,
-    "total": np.float64,  # the statistic, summed over the slot's rollouts
+    "solved": np.float64,  # successes, summed over the slot's rollouts
+    "total": np.float64,  # the method's statistic, likewise
     "weight": np.float64,  # rollouts scored
     "policy": np.int64,  # optimiser steps of the policy that generated the group
 }
@@ -39,8 +40,10 @@ class ClosedPulls:
     """Number of the pull, rising over the run."""
     item: I64
     """Prompt of its first slot; all its slots are of one arm."""
+    solved: F64
+    """Successes of all scored rollouts, a multiple of QUANTUM."""
     total: F64
-    """Sum of the statistic over all scored rollouts, a multiple of QUANTUM."""
+    """Sum of the method's statistic over them, likewise."""
     weight: F64
     """Rollouts scored; 0 when every slot was cancelled."""
     proposed: I64
@@ -109,14 +112,24 @@ class Ledger:
         own = self._table["policy"][slots]
         return own if policy is None else np.where(policy >= 0, policy, own)
 
-    def settle(
-        self, slots: I64, status: int, total: F64, weight: F64, policy: I64 | None = None
+    def observe(
+        self, slots: I64, solved: F64, total: F64, weight: F64, policy: I64 | None = None
     ) -> ClosedPulls:
         """Close these different open slots; return the pulls that closed with them. Slots are renumbered."""
         table = self._table
-        table["status"][slots] = status
-        table["total"][slots], table["weight"][slots] = quantised(total), weight
+        # quantised, so that sums are exact and the order of arrival cannot show
+        table["solved"][slots], table["total"][slots] = solved, quantised(total)
+        table["weight"][slots] = weight
         table["policy"][slots] = self.policies(slots, policy)
+        return self._settle(slots, OBSERVED)
+
+    def cancel(self, slots: I64) -> ClosedPulls:
+        """Close these different open slots, whose groups never come; see `observe`."""
+        return self._settle(slots, CANCELLED)
+
+    def _settle(self, slots: I64, status: int) -> ClosedPulls:
+        table = self._table
+        table["status"][slots] = status
         touched = np.unique(table["pull"][slots])
         slot = np.flatnonzero(member(touched, table["pull"]))
         number = np.searchsorted(touched, table["pull"][slot])
@@ -125,12 +138,16 @@ class Ledger:
         np.minimum.at(first, number, slot)
         policies = np.full(len(touched), np.iinfo(np.int64).max)
         np.minimum.at(policies, number, table["policy"][slot])
+        solved, total, weight = (
+            np.bincount(number, table[name][slot], len(touched))[done]
+            for name in ("solved", "total", "weight")
+        )
         closed = ClosedPulls(
             pull=touched[done],
             item=table["item"][first[done]],
-            # quantised, so that these sums are exact and the order of arrival cannot show
-            total=np.bincount(number, table["total"][slot], len(touched))[done],
-            weight=np.bincount(number, table["weight"][slot], len(touched))[done],
+            solved=solved,
+            total=total,
+            weight=weight,
             proposed=table["step"][first[done]],
             policy=policies[done],
         )

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from sparft_verl import bandit
 from sparft_verl.curricula.columns import mentions
-from sparft_verl.curricula.state import array, require
+from sparft_verl.curricula.state import array, count, require
 from sparft_verl.curricula.types import I64, Arms
 
 STREAM_ORDER = 1 << 32
 """Streams from here on belong to the orders, one a pool; everything else uses those below."""
+TRIES = 8
+"""Rounds of draws with replacement before the few prompts still free are looked up: bounds a nearly empty pool."""
 
 Mask = NDArray[np.bool_]
 
@@ -191,36 +193,55 @@ class ReplacementOrder(Order):
     def __init__(self, pools: Sequence[I64], seed: int) -> None:
         super().__init__(pools)
         self._seed = seed
-        self._calls = np.zeros(len(pools), dtype=np.int64)
+        self._calls = 0
+        self._base = np.cumsum(self.sizes) - self.sizes
+        self._flat = np.concatenate(pools)
+
+    def fill(self, pools: NDArray[np.integer], blocked: Mask, repeat: bool) -> I64:
+        """int64 [n]: a prompt for each slot; draws that fall on a blocked prompt are repeated."""
+        items = np.empty(len(pools), dtype=np.int64)
+        missing = np.arange(len(pools))
+        for _ in range(TRIES):
+            pool = pools[missing]
+            drawn = self._flat[self._base[pool] + self._below(self.sizes[pool])]
+            good = ~blocked[drawn]
+            if not repeat:
+                good &= mentions(drawn) == 0
+                blocked[drawn] = True
+            items[missing[good]] = drawn[good]
+            missing = missing[~good]
+            if not len(missing):
+                return items
+        for name in np.unique(pools[missing]).tolist():
+            slots = missing[pools[missing] == name]
+            free = self.pools[name][~blocked[self.pools[name]]]
+            if repeat:
+                items[slots] = free[self._below(np.full(len(slots), len(free)))]
+            else:
+                items[slots] = free[bandit.permutation(len(free), **self._key())[: len(slots)]]
+                blocked[items[slots]] = True
+        return items
 
     def take(self, pool: int, count: int, blocked: Mask, repeat: bool = False) -> I64:
-        """Return draws; those that fall on a blocked prompt are repeated."""
-        items, size = self.pools[pool], int(self.sizes[pool])
-        out: list[I64] = []
-        missing = count
-        while missing:
-            self._calls[pool] += 1
-            words = bandit.uniform_words(
-                missing, seed=self._seed, stream=STREAM_ORDER + pool, step=int(self._calls[pool])
-            )
-            drawn = items[(words.astype(np.uint64) * np.uint64(size)) >> np.uint64(32)]
-            drawn = drawn[~blocked[drawn]]
-            if not repeat:
-                drawn = drawn[np.sort(np.unique(drawn, return_index=True)[1])]
-                blocked[drawn] = True
-            out.append(drawn)
-            missing -= len(drawn)
-        return np.concatenate(out)
+        """Return draws."""
+        return self.fill(np.full(count, pool), blocked, repeat)
+
+    def _below(self, limit: I64) -> I64:
+        """int64 like `limit`: uniform in 0 .. limit - 1."""
+        words = bandit.uniform_words(len(limit), **self._key()).astype(np.uint64)
+        return ((words * limit.astype(np.uint64)) >> np.uint64(32)).astype(np.int64)
+
+    def _key(self) -> dict[str, Any]:
+        self._calls += 1
+        return {"seed": self._seed, "stream": STREAM_ORDER, "step": self._calls}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return how often each pool was drawn from."""
-        return {"calls": self._calls.copy()}
+        """Return how often anything was drawn."""
+        return {"calls": self._calls}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Take the state of `state_dict`."""
-        calls = array(state, "calls", np.int64, len(self.pools))
-        require(bool((calls >= 0).all()), "a negative count of draws")
-        self._calls = calls
+        self._calls = count(state, "calls")
 
 
 def by_difficulty(arms: Arms, seed: int, hardest_first: bool = False) -> I64:

@@ -114,10 +114,11 @@ def _mesh(some: Family, top: Family) -> Mesh:
 
 
 def _in_order(mesh: Mesh, top: Family) -> F64:
-    """float64 like `mesh.x`: probability that the draws of `top` come in this order, the last of them above x."""
+    """float64 like `mesh.x`: in proportion to P(the draws of `top` come in this order, the last of them above x)."""
     out = np.ones_like(mesh.x)
     for density in top.density(mesh.x):
-        out = mesh.above(density * out)
+        out = np.maximum(mesh.above(density * out), 0.0)
+        out /= out.max() or 1.0  # of many arms in order the probability itself would vanish
     return out
 
 

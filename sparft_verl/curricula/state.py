@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 def header(

@@ -118,8 +118,10 @@ class Telemetry:
         self._recount()
 
 
-def arm_metrics(telemetry: Telemetry, mean: F64, sd: F64 | None, names: tuple[str, ...]) -> dict[str, float]:
-    """Return entropy of the allocation and, for up to 32 arms, each arm's pulls, mean and deviation.
+def arm_metrics(
+    telemetry: Telemetry, mean: F64, sd: F64 | None, more: Mapping[str, F64], names: tuple[str, ...]
+) -> dict[str, float]:
+    """Return entropy of the allocation and, for up to 32 arms, each arm's pulls, mean, deviation, and `more`, by name.
 
     Entropy is divided by log(number of arms): 1 = every arm equally often, 0 = one arm only. With more arms
     quantiles stand for them, so that a logger never sees thousands of series. `sd` is None where beliefs are not
@@ -130,16 +132,16 @@ def arm_metrics(telemetry: Telemetry, mean: F64, sd: F64 | None, names: tuple[st
     positive = share[share > 0]
     entropy = float(-(positive * np.log(positive)).sum() / np.log(len(names))) if len(names) > 1 else 1.0
     out = {"sparft/allocation_entropy": max(entropy, 0.0), "sparft/pulls": float(pulls.sum())}
+    columns: dict[str, Any] = {"pulls": pulls, **({} if sd is None else {"sd": sd}), **more}
     if len(names) <= 32:
         for k, name in enumerate(names):
-            out[f"sparft/arm/{name}/pulls"] = float(pulls[k])
-            if sd is not None:
-                out[f"sparft/arm/{name}/sd"] = float(sd[k])
+            for column, values in columns.items():
+                out[f"sparft/arm/{name}/{column}"] = float(values[k])
             if observed[k]:
                 out[f"sparft/arm/{name}/mean"] = float(mean[k])
         return out
-    for name, values in (("pulls", pulls), ("sd", sd), ("mean", mean[observed > 0])):
+    for column, values in {**columns, "mean": mean[observed > 0]}.items():
         for label, q in (("min", 0.0), ("median", 0.5), ("max", 1.0)):
-            if values is not None and len(values):
-                out[f"sparft/arms/{name}_{label}"] = float(np.quantile(values, q))
+            if len(values):
+                out[f"sparft/arms/{column}_{label}"] = float(np.quantile(values, q))
     return out

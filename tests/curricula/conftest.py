@@ -115,7 +115,16 @@ def _name(config: CurriculumConfig) -> str:
     return "-".join([config.method, *changed])
 
 
-@pytest.fixture(params=_variants(), ids=_name, scope="module")
+VARIANTS_OF_ALL = _variants()
+
+
+@pytest.fixture(scope="session")
+def every_config() -> list[CurriculumConfig]:
+    """Every registered method, all at once."""
+    return VARIANTS_OF_ALL
+
+
+@pytest.fixture(params=VARIANTS_OF_ALL, ids=_name, scope="module")
 def config(request: pytest.FixtureRequest) -> CurriculumConfig:
     """Each registered method in turn."""
     return request.param

@@ -10,11 +10,18 @@ from sparft_verl.curricula.packing import pack, unpack
 EXACT_BELOW = 2.0**21
 
 
-def came(unit, total, weight):
+def came(unit, solved, weight):
     n = len(unit)
     zeros = np.zeros(n, np.int64)
+    nothing = np.full(n, np.nan)  # a belief about solve rates has no use for the method's statistic
     return Evidence(
-        np.array(unit, np.int32), np.array(total, float), np.array(weight, float), zeros, zeros, zeros
+        np.array(unit, np.int32),
+        np.array(solved, float),
+        nothing,
+        np.array(weight, float),
+        zeros,
+        zeros,
+        zeros,
     )
 
 

@@ -19,9 +19,11 @@ def make(arms, **settings):
 
 def came(*groups):
     """Evidence of (prompt, successes, rollouts)."""
-    unit, total, weight = (np.array(column) for column in zip(*groups, strict=True))
+    unit, solved, weight = (np.array(column) for column in zip(*groups, strict=True))
     zeros = np.zeros(len(unit), np.int64)
-    return Evidence(unit.astype(np.int32), total * 1.0, weight * 1.0, zeros, zeros, np.arange(len(unit)))
+    return Evidence(
+        unit.astype(np.int32), solved * 1.0, solved * 1.0, weight * 1.0, zeros, zeros, np.arange(len(unit))
+    )
 
 
 def parameters(belief):

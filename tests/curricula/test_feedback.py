@@ -2,7 +2,7 @@
 
 import pytest
 
-from sparft_verl.curricula import Feedback, build
+from sparft_verl.curricula import Curriculum, Feedback, build
 from sparft_verl.curricula.packing import pack
 
 
@@ -25,7 +25,7 @@ def test_a_duplicate_is_known_after_its_ticket_is_forgotten_and_after_a_restore(
     old = curriculum.propose(1)
     duplicate = group_of(old.id, int(old.rows[0]), 1.0)
     curriculum.observe([duplicate])
-    for step in range(1, 200):
+    for step in range(1, 60):
         ticket = curriculum.propose(3)
         curriculum.observe(group_of(ticket.id, int(row), 0.5) for row in ticket.rows)
         curriculum.tick(step)
@@ -38,11 +38,12 @@ def test_a_duplicate_is_known_after_its_ticket_is_forgotten_and_after_a_restore(
 
 def test_the_state_does_not_grow_with_the_number_of_steps(config, arms_of, group_of):
     curriculum, sizes = build(config, arms_of([5, 5])), []
-    for step in range(1, 301):
+    for step in range(1, 121):
         ticket = curriculum.propose(4)
         curriculum.observe(group_of(ticket.id, int(row), 0.5) for row in ticket.rows)
         curriculum.tick(step)
-        sizes.append(len(pack(curriculum.state_dict())["arrays"]))
+        if step % 12 == 1:
+            sizes.append(len(pack(curriculum.state_dict())["arrays"]))
     assert max(sizes) <= sizes[0] + 16 * 10  # at most every prompt put off: two numbers each
 
 
@@ -64,6 +65,24 @@ def test_cancelling_everything_leaves_the_belief_of_the_start(config, arms_of):
     for row in ticket.rows.tolist():
         curriculum.cancel(ticket.id, row, "failed")
     assert pack(curriculum.state_dict()["estimator"]) == before
+
+
+def test_cancelling_many_at_once_is_cancelling_each(config, arms_of, group_of):
+    one_by_one, at_once = (build(config, arms_of([4, 4])) for _ in range(2))
+    for curriculum in (one_by_one, at_once):
+        tickets = [curriculum.propose(3), curriculum.propose(4)]
+        curriculum.observe([group_of(tickets[0].id, int(tickets[0].rows[1]), 0.5)])
+    slots = [(t.id, int(row)) for t in tickets for row in t.rows[:3]]
+    slots.append(slots[0])  # named twice: closed once
+    want = [one_by_one.cancel(ticket, row, "lost") for ticket, row in slots]
+    assert want == [True, False, *[True] * 4, False]
+    assert at_once.cancel_many(*zip(*slots, strict=True), "lost") == want
+    assert pack(at_once.state_dict()) == pack(one_by_one.state_dict())
+    assert Curriculum.cancel_many(one_by_one, [1], [int(tickets[1].rows[3])], "lost") == [True]
+    assert at_once.cancel_many([], [], "nothing") == []
+    with pytest.raises(ValueError, match="ticket 9 was never issued"):
+        at_once.cancel_many([1, 9], [int(tickets[1].rows[3])] * 2, "lost")
+    assert len(at_once.outstanding()) == 1
 
 
 def test_a_ticket_never_issued_or_a_row_it_does_not_hold_stops_the_whole_call(config, arms_of, group_of):

@@ -7,7 +7,7 @@ from scipy.stats import chi2
 from sparft_verl.curricula import CurriculumConfig, build
 
 
-def weights_by_frequency(curriculum, runs=3000):
+def weights_by_frequency(curriculum, runs=1500):
     counts = np.zeros(len(curriculum.arms.rows))
     for _ in range(runs):
         ticket = curriculum.propose(1)

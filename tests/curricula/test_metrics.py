@@ -1,5 +1,6 @@
 """Numbers for loggers and reports, worked by hand."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -59,7 +60,50 @@ def test_each_arm_has_its_series_up_to_32_arms_and_quantiles_stand_for_more(conf
             keys |= set(curriculum.metrics())
         assert ("sparft/arm/arm3/pulls" in keys) == (count == 32)
         assert ("sparft/arms/pulls_median" in keys) == (count == 33)
-        assert len(keys) <= 16 + 3 * 32
+        assert len(keys) <= 17 + 4 * 32
+
+
+def test_what_a_method_watches_is_among_its_metrics(arms_of, group_of):
+    """One step in which each of two prompts is solved 3 times in 4, by hand for every method that shows something."""
+    shown = {}
+    for method, settings in {
+        "adarft": {"start": 0.2, "eta": 0.5},
+        "bots": {"rho": 0.1},
+        "e2h": {"schedule": "cosine", "total_steps": 2},
+        "space": {},
+        "sec": {},
+    }.items():
+        arms = arms_of([1, 1])
+        # weak .25 and strong .75 on both prompts, which are solved at .75: the policy is as good as the strong one
+        arms = dataclasses.replace(arms, references=np.array([[0.25, 0.75]] * 2))
+        curriculum = build(CurriculumConfig.of({"method": method, **settings}), arms)
+        before = curriculum.metrics()
+        ticket = curriculum.propose(2)
+        curriculum.observe(group_of(ticket.id, row, 0.75) for row in ticket.rows.tolist())
+        curriculum.tick(1)
+        shown[method] = before, curriculum.metrics()
+    before, after = shown["adarft"]
+    assert before["sparft/target"] == 0.2
+    assert after["sparft/target"] == pytest.approx(0.2 + 0.5 * math.tanh(2 * 0.25))
+    before, after = shown["bots"]
+    assert "sparft/standing" not in before and after["sparft/standing"] == 1.0
+    before, after = shown["e2h"]  # p = (2, 1) / 3, then (1, 1) / 2
+    assert [before["sparft/level"], after["sparft/level"]] == pytest.approx([1 / 3, 1 / 2])
+    assert not {"sparft/target", "sparft/standing", "sparft/level"} & set(shown["sec"][1])
+
+
+def test_progress_of_each_arm_is_among_the_metrics(arms_of, group_of):
+    """Two steps: arm 0 from 0 to 1/2, arm 1 from 1 to 3/4; slopes 1/2 and -1/4, shares 2/3 and -1/3."""
+    arms = arms_of([1, 1])
+    curriculum = build(CurriculumConfig.of(method="space"), arms)
+    for step, rates in ((1, (0.0, 1.0)), (2, (0.5, 0.75))):
+        ticket = curriculum.propose(2)
+        groups = zip(ticket.rows.tolist(), ticket.arms.tolist(), strict=True)
+        curriculum.observe(group_of(ticket.id, row, rates[arm]) for row, arm in groups)
+        curriculum.tick(step)
+    metrics = curriculum.metrics()
+    assert metrics["sparft/arm/arm0/progress"] == pytest.approx(2 / 3)
+    assert metrics["sparft/arm/arm1/progress"] == pytest.approx(-1 / 3)
 
 
 def test_the_table_of_arms_adds_up(config, arms_of, answer_of):
@@ -91,8 +135,6 @@ def test_the_table_of_arms_adds_up(config, arms_of, answer_of):
 
 
 def test_known_difficulties_are_averaged_over_an_arm(arms_of):
-    import dataclasses
-
     arms = arms_of([2, 1])
     difficulty = np.where(arms.arm == 0, 0.25, np.nan)
     difficulty[np.flatnonzero(arms.arm == 0)[0]] = 0.75

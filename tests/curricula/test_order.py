@@ -131,8 +131,27 @@ def test_with_replacement_every_draw_is_uniform_over_what_is_free_and_restores()
     again = ReplacementOrder(pools_of(5, 20), seed=1)
     again.load(order.state_dict())
     assert take(order, 1, (), 12) == take(again, 1, (), 12)
-    with pytest.raises(ValueError, match="negative count"):
-        again.load({"calls": np.array([0, -1])})
+    with pytest.raises(ValueError, match="'calls' must be an integer >= 0"):
+        again.load({"calls": -1})
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_with_replacement_a_nearly_empty_pool_is_served_at_once_and_evenly(repeat):
+    """Three of 20000 are free: eight rounds of draws find none, the rest is drawn among the three."""
+    size, free = 20_000, (7, 11, 19_999)
+    counts = {number: np.zeros(3, int) for number in free}
+    for seed in range(300):
+        order = ReplacementOrder([np.arange(size)], seed)
+        blocked = np.ones(size, dtype=bool)
+        blocked[list(free)] = False
+        items = order.take(0, 3, blocked, repeat).tolist()
+        assert set(items) <= set(free) and (repeat or len(set(items)) == 3)
+        assert blocked.all() != repeat
+        for slot, number in enumerate(items):
+            counts[number][slot] += 1
+    assert all(abs(slots - 100).max() < 40 for slots in counts.values())  # 5 deviations
+    whole = ReplacementOrder([np.arange(size)], 0).take(0, size, np.zeros(size, dtype=bool))
+    assert sorted(whole.tolist()) == list(range(size))
 
 
 def test_difficulty_orders_prompts_with_ties_shuffled_and_the_unknown_in_the_middle(arms_of):

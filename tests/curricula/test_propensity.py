@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from sparft_verl.bandit import Beta, Gaussian, Identity, Learnability, Mixed, Negative, Softmax, Target
+from sparft_verl.curricula import CurriculumConfig, build
 from sparft_verl.curricula.laws import law_of
 from sparft_verl.curricula.propensity import EXACT_ARMS, argmax_probability, next_best_probability
 
@@ -180,3 +181,19 @@ def test_a_softmax_sums_to_one_over_what_is_allowed_and_never_overflows():
 def test_an_unknown_belief_has_no_law():
     with pytest.raises(TypeError, match="no law of the best draw is known for float"):
         law_of(1.0, Identity())
+
+
+@pytest.mark.parametrize("method", ["sparft", "sparft_beta"])
+def test_a_batch_over_very_many_arms_has_a_probability_for_each(method, arms_of, group_of):
+    """The probability that 140 arms come in one order lies below what a float holds; that of each one does not."""
+    curriculum = build(CurriculumConfig.of(method=method, choice="batch"), arms_of([1] * 150))
+    for step in (1, 2):
+        ticket = curriculum.propose(140)
+        assert ((ticket.propensity > 0.0) & (ticket.propensity <= 1.0 + 1e-12)).all()
+        # the first arm is one of 150, the last one of the 11 that are left
+        assert ticket.propensity[0] < ticket.propensity[-1]
+        if step == 1:
+            assert ticket.propensity == pytest.approx(1.0 / np.arange(150, 10, -1))
+        groups = zip(ticket.rows.tolist(), ticket.arms.tolist(), strict=True)
+        curriculum.observe(group_of(ticket.id, row, arm % 5 / 4, rollouts=64) for row, arm in groups)
+        curriculum.tick(step)

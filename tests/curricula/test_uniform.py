@@ -72,3 +72,16 @@ def test_relabelled_arms_serve_the_same_rows(arms_of):
 def test_choosing_an_arm_for_the_batch_is_refused():
     with pytest.raises(ValueError, match="choice is not a setting of method 'uniform'"):
         CurriculumConfig.of(method="uniform", choice="batch")
+
+
+@pytest.mark.parametrize("limit", [{"unique_budget": 4}, {"cooldown": 2}], ids=str)
+def test_with_repeat_what_may_not_be_served_has_no_share(arms_of, limit):
+    """A share was 0, or below it, where prompts that rest counted as free."""
+    for seed in range(40):
+        curriculum = build(
+            CurriculumConfig.of(method="uniform", repeat=True, seed=seed, **limit), arms_of([5, 1, 4])
+        )
+        for step in range(1, 12):
+            ticket = curriculum.propose(7)
+            assert ((ticket.propensity > 0.0) & (ticket.propensity <= 1.0)).all()
+            curriculum.tick(step)

@@ -134,14 +134,16 @@ class ArmPerBatch(_Arms):
                 best = int(choose(belief, 1, capacity=free, utility=self._utility, **key)[0])
             drawn = law.next_best_probability(free > 0, ranked[1])[best] if free[best] else 0.0
             if filled == 0:
-                odds, before = (weight[0], weight[1] * drawn), 1.0
+                odds = (weight[0], weight[1] * drawn)
             else:
                 after_floor = law.next_best_probability(free > 0, ranked[0])[best] if weight[0] else 0.0
-                odds, before = (weight[0] * after_floor, weight[1] * drawn), sum(weight)
+                odds = (weight[0] * after_floor, weight[1] * drawn)
                 ranked[0].append(best)
             take = min(int(capacity[best]), n - filled)
-            arms[filled : filled + take], propensity[filled : filled + take] = best, sum(odds) / before
-            weight, filled = odds, filled + take
+            probability = max(sum(odds), float(np.finfo(np.float64).tiny))
+            arms[filled : filled + take], propensity[filled : filled + take] = best, probability
+            # given what came so far: a product over many arms would vanish
+            weight, filled = (odds[0] / probability, odds[1] / probability), filled + take
             free[best] = 0
             ranked[1].append(best)
         return arms, propensity

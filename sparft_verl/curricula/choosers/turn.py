@@ -35,7 +35,7 @@ class InTurn(Chooser):
         if random and scope not in self._left:
             self._left[scope] = self._count(self._order.remaining(scope))
         # what may not be served takes no part in the share: marks are read before the order adds its own
-        free = request.capacity if not request.repeat else self._sizes[scope]
+        free = self._free(request) if request.repeat else request.capacity
         stuck = self._sizes[scope] - free if random else np.zeros(0)
         blocked_left = self._blocked_left(request) if random and stuck.any() else None
         items = self._order.take(scope, request.n, request.blocked, request.repeat)
@@ -49,6 +49,11 @@ class InTurn(Chooser):
                 self._left[scope] + passes * self._sizes[scope] - np.bincount(arms, minlength=self._arms)
             )
         return Choice(items, propensity, np.arange(request.n))
+
+    def _free(self, request: Request) -> I64:
+        """int64 [K]: prompts that may be served; under `repeat` the capacity does not say."""
+        pool = self._order.pools[request.scope]
+        return self._sizes[request.scope] - self._count(pool[request.blocked[pool]])
 
     def _blocked_left(self, request: Request) -> I64:
         remaining = self._order.remaining(request.scope)

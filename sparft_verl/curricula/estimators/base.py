@@ -19,8 +19,10 @@ class Evidence:
 
     unit: I32
     """What the pull was of: an arm, or a prompt's index for estimators with `per_prompt`."""
+    solved: F64
+    """Successes of the pull's rollouts, a multiple of QUANTUM."""
     total: F64
-    """Sum of the statistic over the pull's rollouts, a multiple of QUANTUM."""
+    """Sum of the method's statistic over them, likewise: the same numbers where that is the solve rate."""
     weight: F64
     """Number of rollouts scored, >= 1."""
     proposed: I64
@@ -32,7 +34,7 @@ class Evidence:
 
     @property
     def value(self) -> F64:
-        """float64 [m]: mean of the statistic over the pull's rollouts."""
+        """float64 [m]: mean of the method's statistic over the pull's rollouts."""
         return self.total / self.weight
 
 
@@ -65,6 +67,10 @@ class Estimator(ABC):
 
         No deviation for estimates of a point.
         """
+
+    def metrics(self, step: int) -> dict[str, float | F64]:
+        """Return what else a user may want to watch at `step`, by name: a number, or float64 [K] with one per arm."""
+        return {}
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
@@ -130,6 +136,7 @@ class Inbox:
 
 _DTYPES: dict[str, Any] = {
     "unit": np.int32,
+    "solved": np.float64,
     "total": np.float64,
     "weight": np.float64,
     "proposed": np.int64,

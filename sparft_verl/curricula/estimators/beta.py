@@ -60,7 +60,7 @@ class BetaBelief(Estimator):
             self._success,
             self._failure,
             evidence.unit,
-            share * evidence.total,
+            share * evidence.solved,
             share * evidence.weight,
             keep=self._keep,
             scale=self._scale,

@@ -35,7 +35,7 @@ class Controller(Estimator):
     def commit(self, evidence: Evidence) -> None:
         """Take the rewards of finished pulls."""
         lag = np.maximum(self._step - evidence.proposed, 0)
-        self._sums += (evidence.total.sum(), evidence.weight.sum(), (evidence.weight * lag).sum())
+        self._sums += (evidence.solved.sum(), evidence.weight.sum(), (evidence.weight * lag).sum())
 
     def tick(self, step: int) -> None:
         """Move the target, once."""
@@ -50,6 +50,10 @@ class Controller(Estimator):
     def summary(self) -> tuple[F64, F64]:
         """Return empty vectors: nothing is believed about single units."""
         return np.zeros(0), np.zeros(0)
+
+    def metrics(self, step: int) -> dict[str, float | F64]:
+        """Return the target."""
+        return {"target": self.target}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the target and what came since the last step."""

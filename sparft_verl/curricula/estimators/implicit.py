@@ -72,7 +72,7 @@ class InterpolatedBeta(BetaBelief):
             n = evidence.weight.sum()
             gap = (evidence.weight * self._gap[evidence.unit]).sum()
             if abs(gap) >= LEAST_GAP * n:
-                above = (evidence.total - evidence.weight * self._weak[evidence.unit]).sum()
+                above = (evidence.solved - evidence.weight * self._weak[evidence.unit]).sum()
                 now = min(max(float(above / gap), 0.0), 1.0)
                 standing = KEPT * standing + (1.0 - KEPT) * now if estimated else now
                 estimated = 1.0
@@ -95,6 +95,10 @@ class InterpolatedBeta(BetaBelief):
         np.subtract(1.0 + total, success, out=failure)
         success += 1.0
         return Beta(self._success, self._failure, self._scale, success, failure)
+
+    def metrics(self, step: int) -> dict[str, float | F64]:
+        """Return the standing, from the first step that gave an estimate of it."""
+        return {"standing": self.standing} if self._implicit[3] else {}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the evidence of both kinds, and c."""

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparft_verl.bandit import Kalman, observe_kalman
 from sparft_verl.curricula.estimators.base import Estimator, Evidence
 from sparft_verl.curricula.state import array, count, require
-from sparft_verl.curricula.types import F64, I32, I64, Arms
+from sparft_verl.curricula.types import F64, I64, Arms
 
 EPSILON = 1e-8
 """Added to the sum of all |slopes|, so that a run without progress anywhere has progress 0."""
@@ -39,15 +40,12 @@ class ProgressBelief(Estimator):
         # whether the arm had data at that step, mean |advantage|, mean success
         self._past: F64 = np.zeros((3, units, window))
 
-    def reward(self, unit: I32, solved: F64) -> None:
-        """Take the successes of finished groups, [n] each; `commit` brings the rest of the same groups."""
-        np.add.at(self._now[3], unit, solved)
-
     def commit(self, evidence: Evidence) -> None:
-        """Add |advantage| to the sums of the current step; they are exact, so that order does not show."""
+        """Add |advantage| and successes to the sums of the current step; exact, so that order does not show."""
         np.add.at(self._now[0], evidence.unit, 1.0)
         np.add.at(self._now[1], evidence.unit, evidence.weight)
         np.add.at(self._now[2], evidence.unit, evidence.total)
+        np.add.at(self._now[3], evidence.unit, evidence.solved)
 
     def tick(self, step: int) -> None:
         """Close the step: windows, utilities, posterior, drift."""
@@ -65,15 +63,28 @@ class ProgressBelief(Estimator):
         self._now, self._step = np.zeros_like(self._now), step
 
     def utility(self, step: int) -> F64:
-        """float64 [K]: (1 + progress) * learnability over the window that ends at `step` (Eq. 5-8)."""
-        inside = (self._steps >= 0) & (self._steps > step - len(self._steps))
-        has, advantage, rate = self._past[:, :, inside]
+        """float64 [K]: (1 + progress) * learnability over the window that ends at `step` (Eq. 8)."""
+        has, advantage, _ = self._past[:, :, self._inside(step)]
         count = has.sum(axis=1)
         learnability = np.divide(
             (has * advantage).sum(axis=1), count, out=np.zeros(len(count)), where=count > 0
         )
+        return (1.0 + self.progress(step)) * learnability
+
+    def progress(self, step: int) -> F64:
+        """float64 [K]: each arm's share, with its sign, in the slopes over the window that ends at `step` (Eq. 6-7)."""
+        inside = self._inside(step)
+        has, _, rate = self._past[:, :, inside]
         slopes = _slopes(self._steps[inside].astype(np.float64), has, rate)
-        return (1.0 + slopes / (np.abs(slopes).sum() + EPSILON)) * learnability
+        return slopes / (np.abs(slopes).sum() + EPSILON)
+
+    def _inside(self, step: int) -> NDArray[np.bool_]:
+        """bool [window]: columns that hold one of the last `window` steps."""
+        return (self._steps >= 0) & (self._steps > step - len(self._steps))
+
+    def metrics(self, step: int) -> dict[str, float | F64]:
+        """Return each arm's progress."""
+        return {"progress": self.progress(step)}
 
     def posterior(self) -> Kalman:
         """Return the belief, for a draw; it shares this estimator's arrays."""

@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from sparft_verl.bandit import Softmax
 from sparft_verl.curricula import checks
 from sparft_verl.curricula.choosers.arms import ArmPerSlot
 from sparft_verl.curricula.compose import ComposedCurriculum, Parts
 from sparft_verl.curricula.config import CurriculumConfig
-from sparft_verl.curricula.estimators.base import NoEstimator
+from sparft_verl.curricula.levels import Levels, levels_of
 from sparft_verl.curricula.order import ShuffledOrder
 from sparft_verl.curricula.pools import by_arm
 from sparft_verl.curricula.quota import Scopes
 from sparft_verl.curricula.registry import method
 from sparft_verl.curricula.statistics import solve_rate
-from sparft_verl.curricula.types import F64, I64, Arms
+from sparft_verl.curricula.types import F64, Arms
 
 SCHEDULES = ("classic", "balanced", "cosine", "gaussian")
 NEVER = -1000.0
@@ -59,26 +58,6 @@ class E2hParams:
         checks.flag(self, "min_prob")
 
 
-def levels_of(arms: Arms, levels: str | list[str]) -> I64:
-    """int64 [N]: arms from easy to hard. Raises ValueError if `levels` does not say which arm comes where."""
-    names = list(arms.names)
-    if isinstance(levels, list):
-        if sorted(levels) != sorted(names):
-            raise ValueError(f"levels must name each of the arms {names} once, got {levels}")
-        return np.array([names.index(name) for name in levels])
-    if levels == "name":
-        return np.argsort(names, kind="stable")
-    full = np.flatnonzero(arms.sizes)  # an arm without prompts has no difficulty, and is no level
-    difficulty = arms.mean_difficulty[full]
-    if np.isnan(difficulty).any():
-        unknown = [names[arm] for arm in full[np.isnan(difficulty)]]
-        raise ValueError(
-            f"levels=difficulty needs the difficulty of a prompt of every arm, it is unknown for {unknown}; run "
-            "`sparft prepare` with difficulty.column=..., or set curriculum.levels to name or to a list of arm names"
-        )
-    return full[np.argsort(difficulty, kind="stable")]
-
-
 def log_probability(params: E2hParams, n: int, step: int) -> F64:
     """float64 [n]: log of each level's probability at `step`, up to a constant."""
     total = params.total_steps
@@ -107,16 +86,13 @@ def log_probability(params: E2hParams, n: int, step: int) -> F64:
 )
 def e2h(config: CurriculumConfig, params: E2hParams, arms: Arms) -> ComposedCurriculum:
     """Return categorical sampling of arms by a schedule; what has no prompt left gives its share to the others."""
-    levels = levels_of(arms, params.levels)
-
-    def belief(step: int) -> Softmax:
-        value = np.full(len(arms.names), NEVER * len(arms.names))
-        value[levels] = log_probability(params, len(levels), step)
-        return Softmax(value, 1.0)
+    order_of_arms = levels_of(arms, params.levels)
+    n, k = len(order_of_arms), len(arms.names)
+    levels = Levels(order_of_arms, k, lambda step: log_probability(params, n, step), never=NEVER * k)
 
     def parts(scopes: Scopes) -> Parts:
         order = ShuffledOrder(by_arm(arms, scopes), config.seed)
         chooser = ArmPerSlot(order, seed=config.seed, floor=config.floor)
-        return Parts(solve_rate, NoEstimator(), chooser, belief, order)
+        return Parts(solve_rate, levels, chooser, levels.belief, order)
 
     return ComposedCurriculum(config, arms, parts)

@@ -17,13 +17,12 @@ from sparft_verl.curricula.choosers.arms import ArmPerSlot
 from sparft_verl.curricula.compose import ComposedCurriculum, Parts
 from sparft_verl.curricula.config import CurriculumConfig
 from sparft_verl.curricula.estimators.kalman import ProgressBelief
-from sparft_verl.curricula.groups import Groups
 from sparft_verl.curricula.order import ShuffledOrder
 from sparft_verl.curricula.pools import by_arm
 from sparft_verl.curricula.quota import Scopes
 from sparft_verl.curricula.registry import method
 from sparft_verl.curricula.statistics import abs_advantage
-from sparft_verl.curricula.types import F64, Arms
+from sparft_verl.curricula.types import Arms
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,6 @@ def space(config: CurriculumConfig, params: SpaceParams, arms: Arms) -> Composed
         estimator = ProgressBelief(arms, window=params.window, drift=params.drift)
         chooser = ArmPerSlot(order, seed=config.seed, floor=config.floor)
 
-        def statistic(groups: Groups) -> F64:
-            # evidence carries one statistic; a slot is a pull, so that both of a group arrive in the same call
-            estimator.reward(arms.arm[arms.items(groups.row)], groups.solved)
-            return abs_advantage(groups)
-
         def belief(step: int) -> Kalman | Softmax:
             return (
                 estimator.posterior()
@@ -69,6 +63,6 @@ def space(config: CurriculumConfig, params: SpaceParams, arms: Arms) -> Composed
                 else Softmax(np.zeros(len(arms.names)), 1.0)
             )
 
-        return Parts(statistic, estimator, chooser, belief, order)
+        return Parts(abs_advantage, estimator, chooser, belief, order)
 
     return ComposedCurriculum(config, arms, parts)
