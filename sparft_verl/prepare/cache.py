@@ -42,20 +42,20 @@ class Cache:
     def entry(self, stage: str, key: Mapping[str, Any]) -> Entry:
         """Return the entry of `stage` made from `key`, which holds all that its result depends on, as JSON."""
         if self.folder is None:
-            return Entry(None)
+            return Entry(None, key)
         text = json.dumps(key, sort_keys=True, ensure_ascii=True, allow_nan=False)
         name = hashlib.sha256(text.encode()).hexdigest()[:32]
-        entry = Entry(self.folder / stage / name)
-        if entry.load_json("key") is None:
-            entry.save_json("key", key)
-        return entry
+        return Entry(self.folder / stage / name, key)
 
 
 class Entry:
-    """Named arrays and JSON values of one entry. A file is complete or absent, never half written."""
+    """Named arrays and JSON values of one entry. A file is complete or absent, never half written.
 
-    def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
+    The first thing kept brings `key.json` with it, so that a person can see what an entry is made from.
+    """
+
+    def __init__(self, folder: Path | None, key: Mapping[str, Any]) -> None:
+        self.folder, self._key = folder, key
 
     def load(self, name: str) -> np.ndarray[Any, Any] | None:
         """Return the array, memory-mapped; None when it is not there or cannot be read."""
@@ -64,7 +64,7 @@ class Entry:
             return None
         try:
             return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError):  # the last is what an empty file gives
             return None
 
     def save(self, name: str, array: np.ndarray[Any, Any]) -> None:
@@ -93,6 +93,8 @@ class Entry:
         path = self._path(name, ending)
         if path is None:
             return
+        if name != "key" and not (path.parent / "key.json").is_file():
+            self.save_json("key", self._key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
