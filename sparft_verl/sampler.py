@@ -12,6 +12,7 @@ from sparft_verl.curricula import Curriculum, Feedback, Ticket
 from sparft_verl.curricula.packing import pack, unpack
 from sparft_verl.curricula.state import part
 from sparft_verl.journal import JournalWriter, opening
+from sparft_verl.overhead import Stopwatch
 
 SCHEMA = 1
 
@@ -64,6 +65,8 @@ class CurriculumSampler(torch.utils.data.Sampler[int]):
         self._journal = journal
         self._opened = False
         self._pending: list[Served] = []
+        self.clock = Stopwatch()
+        """What the curriculum and its journal took; a host may time more with it."""
 
     def __len__(self) -> int:
         return self._length
@@ -72,7 +75,8 @@ class CurriculumSampler(torch.utils.data.Sampler[int]):
         # All state is the sampler's: a new iterator goes on where the last one stopped.
         while True:
             if not self._pending:
-                self._pending = self._propose()
+                with self.clock:
+                    self._pending = self._propose()
             yield self._pending.pop(0)
 
     def _propose(self) -> list[Served]:
@@ -90,16 +94,24 @@ class CurriculumSampler(torch.utils.data.Sampler[int]):
         pairs = zip(ticket.rows.tolist(), ticket.arms.tolist(), strict=True)
         return [Served(row, ticket.id, arm) for row, arm in pairs]
 
-    def observe(self, feedback: Iterable[Feedback]) -> int:
-        """Return how many of these finished groups were new; duplicates are recorded, and change nothing."""
+    def observe(self, feedback: Iterable[Feedback], reason: str | None = None) -> int:
+        """Return how many of these finished groups were new; duplicates are recorded, and change nothing.
+
+        `reason` says in the journal why they were discarded.
+        """
         groups = list(feedback)
         if not groups:
             return 0
+        with self.clock:
+            return self._observe(groups, {} if reason is None else {"reason": reason})
+
+    def _observe(self, groups: list[Feedback], fields: dict[str, str]) -> int:
         self._open()
         new = self.curriculum.accept(groups)
         self._write(
             "observe",
             step=self.curriculum.step,
+            **fields,
             groups=[
                 {
                     "ticket": group.ticket,
@@ -108,6 +120,7 @@ class CurriculumSampler(torch.utils.data.Sampler[int]):
                     "successes": group.successes,
                     "kind": group.kind,
                     "new": is_new,
+                    **({} if group.policy_step is None else {"policy_step": group.policy_step}),
                 }
                 for group, is_new in zip(groups, new, strict=True)
             ],
@@ -116,21 +129,26 @@ class CurriculumSampler(torch.utils.data.Sampler[int]):
 
     def cancel(self, ticket: int, row: int, reason: str) -> bool:
         """Return whether the slot was still open; close it: its group will never come back."""
-        self._open()
-        new = self.curriculum.cancel(ticket, row, reason)
-        self._write(
-            "cancel",
-            step=self.curriculum.step,
-            ticket=ticket,
-            row=row,
-            arm=self._arm_of[row],
-            reason=reason,
-            new=new,
-        )
-        return new
+        with self.clock:
+            self._open()
+            new = self.curriculum.cancel(ticket, row, reason)
+            self._write(
+                "cancel",
+                step=self.curriculum.step,
+                ticket=ticket,
+                row=row,
+                arm=self._arm_of[row],
+                reason=reason,
+                new=new,
+            )
+            return new
 
     def tick(self, step: int) -> None:
         """Close optimiser step `step`; the journal is on disk when this returns."""
+        with self.clock:
+            self._tick(step)
+
+    def _tick(self, step: int) -> None:
         self._open()
         self.curriculum.tick(step)
         table = self.curriculum.arm_table()
@@ -153,7 +171,8 @@ class CurriculumSampler(torch.utils.data.Sampler[int]):
 
     def metrics(self) -> dict[str, float]:
         """Return the curriculum's metrics."""
-        return self.curriculum.metrics()
+        with self.clock:
+            return self.curriculum.metrics()
 
     def arm_table(self) -> list[dict[str, Any]]:
         """Return the curriculum's table of arms."""

@@ -21,23 +21,30 @@ def command(
     if on_cpu:
         from sparft_verl.verl_plugin.cpu.overrides import cpu_env, cpu_overrides
 
+        separate = _last(overrides, "trainer.v1.trainer_mode") == "separate_async"
         own += cpu_overrides(
             batch=_number(overrides, "data.train_batch_size", 16),
             rollouts=_number(overrides, "actor_rollout_ref.rollout.n", 8),
             ranks=_number(overrides, "trainer.n_gpus_per_node", 1),
+            separate=separate,
         )
-        environment = cpu_env()
+        environment = cpu_env(separate=separate)
     if curriculum is not None:
         own.append(f"+curriculum={curriculum}")
     return [sys.executable, "-m", "verl.trainer.main_ppo", *own, *overrides], environment
 
 
 def _number(overrides: list[str], key: str, default: int) -> int:
-    values = [text.split("=", 1)[1] for text in overrides if text.lstrip("+").startswith(f"{key}=")]
+    value = _last(overrides, key)
     try:
-        return int(values[-1]) if values else default
+        return default if value is None else int(value)
     except ValueError as error:
-        raise ValueError(f"{key} must be a number, got {values[-1]!r}") from error
+        raise ValueError(f"{key} must be a number, got {value!r}") from error
+
+
+def _last(overrides: list[str], key: str) -> str | None:
+    values = [text.split("=", 1)[1] for text in overrides if text.lstrip("+").startswith(f"{key}=")]
+    return values[-1] if values else None
 
 
 def main(argv: list[str]) -> int:

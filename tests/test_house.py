@@ -16,7 +16,8 @@ ARROWS = {
     "bandit": set(),
     "curricula": {"bandit"},
     "journal": set(),
-    "sampler": {"curricula", "journal"},
+    "overhead": set(),
+    "sampler": {"curricula", "journal", "overhead"},
     "artefact": {"identity"},
     "identity": set(),
     "prepare": {"artefact", "identity", "bandit"},  # of bandit only the numeric op farthest_points

@@ -30,10 +30,15 @@ class Rollout:
     """In [0, 1]."""
     advantage: float | None
     """Mean over the response's tokens; None where it was not computed."""
+    version: int | None = None
+    """Optimiser steps of the policy that began it; None where the rollout engine does not say."""
 
 
-def read_rollouts(keys: Sequence[str], data: Any, rules: Mapping[str, SuccessRule]) -> list[Rollout]:
-    """Return the rollouts in `data`, what verl's `kv_batch_get` gave for `keys`."""
+def read_rollouts(
+    tags: Mapping[str, Mapping[str, Any]], data: Any, rules: Mapping[str, SuccessRule]
+) -> list[Rollout]:
+    """Return the rollouts in `data`, what verl's `kv_batch_get` gave for the keys of `tags`, verl's tag of each."""
+    keys = list(tags)
     columns = {name: as_list(data[name]) for name in (ROW, TICKET, "data_source", "extra_fields")}
     scores = [float(score.sum()) for score in data["rm_scores"].unbind()]
     advantages: list[float | None] = [None] * len(keys)
@@ -58,6 +63,7 @@ def read_rollouts(keys: Sequence[str], data: Any, rules: Mapping[str, SuccessRul
                 row=int(columns[ROW][index]),
                 success=to_success(score, acc, str(columns["data_source"][index]), rules),
                 advantage=advantages[index],
+                version=tags[key].get("min_global_steps"),
             )
         )
     return rollouts
@@ -79,6 +85,7 @@ def group(rollouts: Sequence[Rollout], kind: str) -> list[Feedback]:
     for sessions in last.values():
         members = [sessions[session][1] for session in sorted(sessions)]
         advantages = [member.advantage for member in members]
+        versions = [member.version for member in members if member.version is not None]
         feedback.append(
             Feedback(
                 ticket=members[0].ticket,
@@ -86,6 +93,7 @@ def group(rollouts: Sequence[Rollout], kind: str) -> list[Feedback]:
                 successes=np.array([member.success for member in members]),
                 advantages=None if None in advantages else np.array(advantages, dtype=np.float64),
                 kind=kind,
+                policy_step=min(versions, default=None),
             )
         )
     return sorted(feedback, key=lambda item: (item.ticket, item.row))

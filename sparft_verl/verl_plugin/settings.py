@@ -56,12 +56,6 @@ def read_settings(config: DictConfig) -> CurriculumSettings:
         curriculum = CurriculumConfig.of(raw)
     except (TypeError, ValueError) as error:
         raise CurriculumError(f"curriculum.{error}") from error
-    if curriculum.gate != "none":
-        raise CurriculumError(
-            f"curriculum.gate={curriculum.gate} needs a trainer that asks Curriculum.admit; verl filters by its own "
-            "algorithm.filter_groups.enable=True (the dapo rule), whose groups the curriculum observes as discarded. "
-            "Set that, and drop curriculum.gate."
-        )
     return CurriculumSettings(
         artefact=str(own["artefact"]),
         curriculum=curriculum,

@@ -7,13 +7,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from packaging.version import Version
 
 from sparft_verl.artefact import ArtefactError, read_artefact
-from sparft_verl.verl_plugin import SWITCH
+from sparft_verl.verl_plugin import GATE_METRIC, SWITCH
 from sparft_verl.verl_plugin.errors import CurriculumError
+from sparft_verl.verl_plugin.nodes import single_node
 from sparft_verl.verl_plugin.settings import CurriculumSettings, read_settings
 
 SUPPORTED_VERL = (Version("0.9.1"), Version("0.10"))
 MODE_PREFIX = "sparft_"
-MODES = ("sync",)
+MODES = ("sync", "colocate_async", "separate_async")
 
 
 def switch_on(config: DictConfig) -> CurriculumSettings:
@@ -26,9 +27,11 @@ def switch_on(config: DictConfig) -> CurriculumSettings:
     _check_verl()
     _check_trainer(config)
     mode = base_mode(config)
-    _check_artefact(settings, config)
+    _check_artefact(settings, config, one_at_a_time=mode != "sync")
     with open_dict(config):
         config.trainer.v1.trainer_mode = MODE_PREFIX + mode
+    if settings.curriculum.gate != "none":
+        _let_the_gate_filter(config)
     _tell_every_process(config)
     return settings
 
@@ -91,18 +94,22 @@ def _check_trainer(config: DictConfig) -> None:
             f"A curriculum needs data.dataloader_num_workers=0, got {workers}: workers fetch prompts ahead of "
             "the feedback that should choose them. Remove that override."
         )
-    custom = OmegaConf.select(config, "trainer.v1.sampler.custom_sampler")
-    if custom is not None and custom.get("path"):
-        raise CurriculumError(
-            "A curriculum cannot run beside trainer.v1.sampler.custom_sampler "
-            f"(path={custom.get('path')!r}): both replace verl's replay buffer. Remove one of the two."
-        )
 
 
-def _check_artefact(settings: CurriculumSettings, config: DictConfig) -> None:
+def _let_the_gate_filter(config: DictConfig) -> None:
+    """Have verl refill what the curriculum's gate rejects, beside verl's own filter if that is on."""
+    if not OmegaConf.select(config, "algorithm.filter_groups.enable"):
+        OmegaConf.update(config, "algorithm.filter_groups.enable", True, force_add=True)
+        OmegaConf.update(config, "algorithm.filter_groups.metric", GATE_METRIC, force_add=True)
+
+
+def _check_artefact(settings: CurriculumSettings, config: DictConfig, *, one_at_a_time: bool) -> None:
+    if not os.path.exists(settings.artefact) and not single_node(config):
+        return  # the trainer may run on another node, which has it; it looks again there
     try:
         artefact = read_artefact(settings.artefact, verify=False)
     except ArtefactError as error:
         raise CurriculumError(f"curriculum.artefact: {error}") from error
-    batch = OmegaConf.select(config, "data.gen_batch_size") or config.data.train_batch_size
-    check_batch(int(batch), artefact.selection.num_rows, settings.curriculum.repeat)
+    if not one_at_a_time:
+        batch = OmegaConf.select(config, "data.gen_batch_size") or config.data.train_batch_size
+        check_batch(int(batch), artefact.selection.num_rows, settings.curriculum.repeat)

@@ -4,7 +4,11 @@ A step is verl's own. The curriculum chooses the rows that the data loader serve
 them inside the step, before verl writes its checkpoint.
 """
 
+from __future__ import annotations
+
 import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +17,29 @@ from omegaconf import DictConfig, open_dict
 from transfer_queue import KVBatchMeta
 from verl.trainer.ppo.v1 import PPOTrainer, PPOTrainerSync, register_trainer
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
-from verl.utils.debug import marked_timer
+from verl.trainer.ppo.v1.trainer_colocate_async import PPOTrainerColocateAsync
+from verl.trainer.ppo.v1.trainer_separate_async import PPOTrainerSeparateAsync
 from verl.utils.device import get_device_name
 
-from sparft_verl.artefact import read_artefact
 from sparft_verl.curricula import build
 from sparft_verl.journal import JournalWriter
 from sparft_verl.sampler import CurriculumSampler
 from sparft_verl.verl_plugin import cpu
 from sparft_verl.verl_plugin.errors import CurriculumError
-from sparft_verl.verl_plugin.feedback import DISCARDED_FIELDS, TRAINED_FIELDS, group, read_rollouts
+from sparft_verl.verl_plugin.feedback import (
+    DISCARDED_FIELDS,
+    ROW,
+    TICKET,
+    TRAINED_FIELDS,
+    Rollout,
+    as_list,
+    group,
+    read_rollouts,
+)
 from sparft_verl.verl_plugin.join import join_arms
 from sparft_verl.verl_plugin.loader import CurriculumDataLoader
-from sparft_verl.verl_plugin.replay import reporting
+from sparft_verl.verl_plugin.nodes import check_nodes, local_artefact
+from sparft_verl.verl_plugin.replay import Tags, reporting
 from sparft_verl.verl_plugin.settings import read_settings
 from sparft_verl.verl_plugin.switch import MODE_PREFIX
 
@@ -41,6 +55,8 @@ class CurriculumTrainer(PPOTrainer):
 
     def __init__(self, config: DictConfig) -> None:
         self.settings = read_settings(config)
+        self._thrown_away: Counter[str] = Counter()
+        check_nodes()
         with open_dict(config):  # verl compares this name and looks its mode's own block up by it
             config.trainer.v1.trainer_mode = self.base_mode
         super().__init__(config)
@@ -48,7 +64,7 @@ class CurriculumTrainer(PPOTrainer):
             cpu.tune(self)
 
     def _build_replay_buffer(self) -> ReplayBuffer:
-        return reporting(super()._build_replay_buffer(), self._on_discard)
+        return reporting(super()._build_replay_buffer(), self, gated=self.settings.curriculum.gate != "none")
 
     def _init_resource_pool_mgr(self) -> None:
         super()._init_resource_pool_mgr()
@@ -58,7 +74,7 @@ class CurriculumTrainer(PPOTrainer):
     def _init_dataloader(self) -> None:
         super()._init_dataloader()
         arms = join_arms(
-            read_artefact(self.settings.artefact), self.train_dataset, max_missing=self.settings.max_missing
+            local_artefact(self.settings.artefact), self.train_dataset, max_missing=self.settings.max_missing
         )
         batch_size = int(self.config.data.get("gen_batch_size") or self.config.data.train_batch_size)
         self.curriculum_sampler = CurriculumSampler(
@@ -87,34 +103,67 @@ class CurriculumTrainer(PPOTrainer):
         self, metrics: dict[str, Any], timing_raw: dict[str, float], sample_batch_size: int
     ) -> KVBatchMeta:
         batch = super()._step_once(metrics, timing_raw, sample_batch_size)
-        with marked_timer("sparft", timing_raw):
-            keys = [
-                key
-                for key, tag in zip(batch.keys, batch.tags, strict=True)
-                if not tag.get("is_padding", False)
-            ]
-            self._observe(keys, "trained", TRAINED_FIELDS)
+        pairs = zip(batch.keys, batch.tags, strict=True)
+        tags = {key: tag for key, tag in pairs if not tag.get("is_padding", False)}
+        with self.curriculum_sampler.clock:
+            self.curriculum_sampler.observe(group(self._rollouts(tags, TRAINED_FIELDS), "trained"))
         return batch
 
     def step(self, metrics: dict[str, Any], timing_raw: dict[str, float]) -> KVBatchMeta:
         """Run verl's step, then close it for the curriculum; verl saves its checkpoint afterwards."""
         batch = super().step(metrics, timing_raw)
-        with marked_timer("sparft", timing_raw):
+        with self.curriculum_sampler.clock:
             self._close_step()
             metrics.update(self.curriculum_sampler.metrics())
+            metrics.update({f"sparft/discarded/{why}": float(n) for why, n in self._thrown_away.items()})
+            self._thrown_away.clear()
         return batch
 
     def _close_step(self) -> None:
         self.curriculum_sampler.tick(self.global_steps)
 
-    def _on_discard(self, keys: list[str]) -> None:
-        self._observe(keys, "discarded", DISCARDED_FIELDS)
+    def _compute_metrics(
+        self, batch: KVBatchMeta, metrics: dict[str, Any], timing_raw: dict[str, float], **more: Any
+    ) -> None:
+        super()._compute_metrics(batch, metrics, timing_raw, **more)
+        seconds = self.curriculum_sampler.clock.take()
+        metrics["sparft/overhead_ms"] = 1e3 * seconds
+        metrics["sparft/overhead_percent"] = 100.0 * seconds / timing_raw["step"]
 
-    def _observe(self, keys: list[str], kind: str, fields: list[str]) -> None:
+    def on_discard(self, reason: str, tags: Tags, lost: set[str]) -> None:
+        """Take as evidence what is known of the groups that verl is about to delete."""
+        with self.curriculum_sampler.clock:
+            self._thrown_away[reason] += len({key.split("_")[0] for key in tags}) + len(lost)
+            if self.reward_loop_manager.reward_loop_worker_handles is None:
+                # A colocated reward model scores only what will be trained on.
+                lost, tags = lost | set(tags), {}
+            self.curriculum_sampler.observe(group(self._rollouts(tags), "discarded"), reason)
+            for ticket, row in self._slots(lost):
+                self.curriculum_sampler.cancel(ticket, row, f"{reason}: no scored rollout")
+
+    def rejected(self, groups: Mapping[str, Tags]) -> set[str]:
+        """Return the uids of the finished `groups` that the curriculum's gate does not admit."""
+        with self.curriculum_sampler.clock:
+            rollouts = self._rollouts({key: tag for tags in groups.values() for key, tag in tags.items()})
+            uid = {(rollout.ticket, rollout.row): rollout.key.split("_")[0] for rollout in rollouts}
+            # In one order for every run, because the gate counts what it rejects.
+            finished = group(rollouts, "trained")
+            admitted = self.curriculum_sampler.curriculum.admit(finished)
+            return {uid[g.ticket, g.row] for g, good in zip(finished, admitted, strict=True) if not good}
+
+    def _rollouts(self, tags: Tags, fields: Sequence[str] = DISCARDED_FIELDS) -> list[Rollout]:
+        if not tags:
+            return []
+        data = tq.kv_batch_get(keys=list(tags), partition_id="train", select_fields=list(fields))
+        return read_rollouts(tags, data, self.settings.success)
+
+    def _slots(self, keys: set[str]) -> list[tuple[int, int]]:
+        """Return (ticket, row) of prompts or trajectories in the transfer queue."""
         if not keys:
-            return
-        data = tq.kv_batch_get(keys=keys, partition_id="train", select_fields=fields)
-        self.curriculum_sampler.observe(group(read_rollouts(keys, data, self.settings.success), kind))
+            return []
+        data = tq.kv_batch_get(keys=sorted(keys), partition_id="train", select_fields=[TICKET, ROW])
+        columns = (as_list(data[TICKET]), as_list(data[ROW]))
+        return sorted({(int(ticket), int(row)) for ticket, row in zip(*columns, strict=True)})
 
 
 @register_trainer(MODE_PREFIX + "sync")
@@ -127,3 +176,35 @@ class CurriculumTrainerSync(CurriculumTrainer, PPOTrainerSync):
         for ticket, row in self.curriculum_sampler.outstanding():
             self.curriculum_sampler.cancel(ticket, row, "no rollout came back")
         super()._close_step()
+
+    def _slots(self, keys: set[str]) -> list[tuple[int, int]]:
+        # In this mode verl keeps no data of a prompt, only of its trajectories.
+        return super()._slots({key for key in keys if "_" in key})
+
+
+class _Async(CurriculumTrainer):
+    """Rollout runs ahead of training: prompts are in flight between steps, and in the checkpoint."""
+
+    def _load_checkpoint(self) -> None:
+        super()._load_checkpoint()
+        if self.global_steps == 0:
+            return
+        items = (tq.kv_list("train") or {}).get("train", {})
+        alive = set(self._slots({key for key, tag in items.items() if tag.get("is_prompt", False)}))
+        for ticket, row in self.curriculum_sampler.outstanding():
+            if (ticket, row) not in alive:
+                self.curriculum_sampler.cancel(ticket, row, "not in the checkpoint that was resumed from")
+
+
+@register_trainer(MODE_PREFIX + "colocate_async")
+class CurriculumTrainerColocateAsync(_Async, PPOTrainerColocateAsync):
+    """Rollout and training take turns on the same devices; unfinished answers go on in the next turn."""
+
+    base_mode = "colocate_async"
+
+
+@register_trainer(MODE_PREFIX + "separate_async")
+class CurriculumTrainerSeparateAsync(_Async, PPOTrainerSeparateAsync):
+    """Rollout and training run at the same time, on devices of their own."""
+
+    base_mode = "separate_async"

@@ -1,32 +1,13 @@
 """Real verl on this CPU, in its default mode: order, resume after kill -9, and what verl throws away."""
 
 import json
-from pathlib import Path
-from types import SimpleNamespace
 
-import datasets
 import numpy as np
 import pytest
-import torch
 
-from sparft_verl.artefact import read_artefact
-from sparft_verl.curricula import Curriculum, CurriculumConfig, Feedback, build
-from sparft_verl.curricula.packing import unpack
-from sparft_verl.journal import read
-from sparft_verl.sampler import CurriculumSampler
-from sparft_verl.verl_plugin.join import join_arms
+from .journals import events, replay, saved_curriculum, served
 
 pytestmark = pytest.mark.e2e
-
-
-def events(run: Path) -> list:
-    path = run / "sparft" / "journal.jsonl"
-    return read(path).records if path.exists() else []
-
-
-def served(records: list, *, step: int) -> list[list[int]]:
-    """Row positions proposed for each try at a step, in order."""
-    return [record["rows"] for record in records if record.event == "propose" and record["step"] == step]
 
 
 def test_a_killed_run_resumes_with_the_exact_state_and_serves_the_exact_rows(start, task, tmp_path) -> None:
@@ -58,33 +39,7 @@ def test_a_killed_run_resumes_with_the_exact_state_and_serves_the_exact_rows(sta
     # no observation lost, none counted twice: what verl saved last is the journal's live records, replayed once
     counted = [record for record in after if not record.rolled_back]
     assert [record["step"] for record in counted if record.event == "tick"] == list(range(1, 9))
-    state = torch.load(run / "global_step_8" / "data.pt", weights_only=False)
-    saved_state = state["_sampler_iter_state"]["sampler_state"]
-    assert CurriculumSampler.is_state(saved_state)
-    np.testing.assert_equal(unpack(saved_state)["curriculum"], replay(counted, task).state_dict())
-
-
-def replay(records: list, task: Path) -> Curriculum:
-    """A new curriculum, told what the journal says; it must choose what the journal says it chose."""
-    frame = datasets.load_dataset("parquet", data_files=str(task / "train.parquet"), cache_dir=str(task))[
-        "train"
-    ]
-    rows = SimpleNamespace(dataframe=frame, prompt_key="prompt")
-    arms = join_arms(read_artefact(task / "artefact"), rows, max_missing=0.0)
-    opening = next(record for record in records if record.event == "open")
-    curriculum = build(CurriculumConfig.of(**opening["config"]), arms)
-    for record in records:
-        if record.event == "propose":
-            ticket = curriculum.propose(len(record["rows"]))
-            assert (ticket.id, ticket.rows.tolist()) == (record["ticket"], record["rows"])
-        elif record.event == "observe":
-            curriculum.observe(
-                Feedback(group["ticket"], group["row"], group["successes"], kind=group["kind"])
-                for group in record["groups"]
-            )
-        elif record.event == "tick":
-            curriculum.tick(record["step"])
-    return curriculum
+    np.testing.assert_equal(saved_curriculum(run, 8), replay(counted, task).state_dict())
 
 
 def test_metrics_of_the_curriculum_reach_verls_own_logger_and_discarded_groups_are_observed(

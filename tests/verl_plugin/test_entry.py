@@ -64,10 +64,11 @@ def test_import_verl_imports_neither_its_trainer_nor_more_of_ours_than_the_entry
     assert look(SPARFT_CURRICULUM="1")["early"] == [*light, "sparft_verl.verl_plugin.imports"]
 
 
-def test_a_curriculum_adds_its_trainer_mode_once_and_nothing_else() -> None:
+def test_a_curriculum_adds_its_trainer_modes_once_and_nothing_else() -> None:
     asked, stock = dict(look(SPARFT_CURRICULUM="1")), dict(look())
     added = dict(asked.pop("trainer").items() - stock.pop("trainer").items())
-    assert added == {"sparft_sync": "sparft_verl.verl_plugin.trainer"}
+    modes = ("sync", "colocate_async", "separate_async")
+    assert added == {f"sparft_{mode}": "sparft_verl.verl_plugin.trainer" for mode in modes}
     asked.pop("early"), stock.pop("early")
     assert asked == stock
 

@@ -32,10 +32,20 @@ def stored(scores: list[list[float]], accs: list, advantages: list[list[float]] 
     return TensorDict(data, batch_size=[n])
 
 
+def untagged(keys: list[str]) -> dict[str, dict]:
+    return {key: {} for key in keys}
+
+
+def test_the_oldest_policy_that_worked_on_a_group_dates_it() -> None:
+    tags = {"u_0_0": {"min_global_steps": 5}, "u_1_0": {"min_global_steps": 4}, "v_0_0": {}, "v_1_0": {}}
+    first, second = group(read_rollouts(tags, stored([[0.0]] * 4, [None] * 4), {}), "trained")
+    assert (first.policy_step, second.policy_step) == (4, None)
+
+
 def test_scores_of_a_group_become_its_successes_in_session_order() -> None:
     keys = ["u_1_0", "u_0_0", "v_0_0", "v_1_0"]
     data = stored([[0.0, 1.0], [0.0], [0.0, 0.0], [1.0]], [None] * 4)
-    first, second = group(read_rollouts(keys, data, {}), "trained")
+    first, second = group(read_rollouts(untagged(keys), data, {}), "trained")
     assert (first.ticket, first.row, first.kind) == (3, 10, "trained")
     np.testing.assert_array_equal(first.successes, [0.0, 1.0])
     np.testing.assert_array_equal(second.successes, [0.0, 1.0])
@@ -44,28 +54,28 @@ def test_scores_of_a_group_become_its_successes_in_session_order() -> None:
 
 def test_acc_of_the_reward_function_is_preferred() -> None:
     data = stored([[-1.0], [1.0]], [{"score": -1.0, "acc": 0}, {"score": 1.0, "acc": 1}])
-    (feedback,) = group(read_rollouts(["u_0_0", "u_1_0"], data, {}), "discarded")
+    (feedback,) = group(read_rollouts(untagged(["u_0_0", "u_1_0"]), data, {}), "discarded")
     np.testing.assert_array_equal(feedback.successes, [0.0, 1.0])
 
 
 def test_a_plain_number_that_verl_files_under_acc_is_read_by_the_rule_of_its_source() -> None:
     data = stored([[-3.5], [3.0]], [{"acc": -3.0}, {"acc": 3.0}])
     rules = {"kk": SuccessRule(range=(-3.0, 3.0))}
-    (feedback,) = group(read_rollouts(["u_0_0", "u_1_0"], data, rules), "trained")
+    (feedback,) = group(read_rollouts(untagged(["u_0_0", "u_1_0"]), data, rules), "trained")
     np.testing.assert_array_equal(feedback.successes, [0.0, 1.0])
     with pytest.raises(CurriculumError, match="gave score = -3"):
-        read_rollouts(["u_0_0", "u_1_0"], data, {})
+        read_rollouts(untagged(["u_0_0", "u_1_0"]), data, {})
 
 
 def test_advantages_are_averaged_over_the_response_mask() -> None:
     data = stored([[0.0, 1.0, 0.0], [0.0, 0.0]], [None, None], [[0.5, 1.5, 99.0], [-1.0, 99.0]])
-    (feedback,) = group(read_rollouts(["u_0_0", "u_1_0"], data, {}), "trained")
+    (feedback,) = group(read_rollouts(untagged(["u_0_0", "u_1_0"]), data, {}), "trained")
     np.testing.assert_allclose(feedback.advantages, [1.0, -1.0])
 
 
 def test_a_score_outside_the_unit_interval_without_a_rule_stops() -> None:
     with pytest.raises(CurriculumError, match="'kk' gave score = -3"):
-        read_rollouts(["u_0_0", "u_1_0"], stored([[-3.0], [0.0]], [None, None]), {})
+        read_rollouts(untagged(["u_0_0", "u_1_0"]), stored([[-3.0], [0.0]], [None, None]), {})
 
 
 def test_the_last_output_of_a_session_speaks_for_it() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from sparft_verl.verl_plugin import SWITCH
+from sparft_verl.verl_plugin import GATE_METRIC, SWITCH
 from sparft_verl.verl_plugin.errors import CurriculumError
 from sparft_verl.verl_plugin.switch import switch_on
 
@@ -31,6 +31,7 @@ def main(config):
     print(json.dumps({
         "mode": config.trainer.v1.trainer_mode,
         "workers": config.data.dataloader_num_workers,
+        "filter": [config.algorithm.filter_groups.enable, config.algorithm.filter_groups.metric],
         "env": OmegaConf.to_container(OmegaConf.select(config, KEY) or OmegaConf.create()),
         "curriculum": OmegaConf.to_container(curriculum) if OmegaConf.is_config(curriculum) else curriculum,
     }))
@@ -68,9 +69,28 @@ def test_one_override_and_the_artefact_switch_the_curriculum_on(tmp_path, artefa
     assert seen["curriculum"]["method"] == "sparft"
 
 
-def test_the_mode_is_mapped_whatever_the_command_line_says(tmp_path, artefact) -> None:
-    done = start(tmp_path, *asked(artefact, "trainer.v1.trainer_mode=sync"))
-    assert json.loads(done.stdout.splitlines()[-1])["mode"] == "sparft_sync"
+@pytest.mark.parametrize("mode", ["sync", "colocate_async", "separate_async"])
+def test_the_mode_is_mapped_whatever_the_command_line_says(tmp_path, artefact, mode) -> None:
+    done = start(tmp_path, *asked(artefact, f"trainer.v1.trainer_mode={mode}"))
+    assert json.loads(done.stdout.splitlines()[-1])["mode"] == f"sparft_{mode}"
+
+
+def test_modes_that_ask_for_one_prompt_at_a_time_may_train_on_more_than_are_selected(
+    tmp_path, artefact
+) -> None:
+    more = ("trainer.v1.trainer_mode=colocate_async", "data.train_batch_size=64")
+    assert start(tmp_path, *asked(artefact, *more)).returncode == 0
+
+
+@pytest.mark.parametrize(("own", "metric"), [((), GATE_METRIC), (("acc",), "acc")])
+def test_a_gate_has_verl_refill_what_it_rejects_and_leaves_the_users_own_filter_on(
+    tmp_path, artefact, own, metric
+) -> None:
+    more = [f"algorithm.filter_groups.metric={name}" for name in own]
+    more += ["algorithm.filter_groups.enable=True"] if own else []
+    done = start(tmp_path, *asked(artefact, "curriculum.gate=band", *more))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["filter"] == [True, metric]
 
 
 def test_uniform_is_switched_on_in_the_same_way_and_keys_can_be_overridden(tmp_path, artefact) -> None:
@@ -94,9 +114,8 @@ def test_without_the_override_verls_configuration_is_its_own(tmp_path) -> None:
     ("overrides", "message"),
     [
         (["data.dataloader_num_workers=8"], r"data.dataloader_num_workers=0, got 8"),
-        (["trainer.v1.trainer_mode=separate_async"], r"trainer_mode=sync, got 'separate_async'"),
+        (["trainer.v1.trainer_mode=mine"], r"sync\|colocate_async\|separate_async, got 'mine'"),
         (["trainer.use_v1=False"], r"trainer.use_v1=False"),
-        (["trainer.v1.sampler.custom_sampler.path=x.py"], r"custom_sampler \(path='x.py'\)"),
         (["data.train_batch_size=21"], r"is 21 .* 20 selected rows. Either lower data.train_batch_size"),
         (["data.train_batch_size=21"], r"select.budget=21"),
         (["curriculum.max_missing=1.5"], r"curriculum.max_missing is a share in \[0, 1\), got 1.5"),
@@ -117,6 +136,11 @@ def test_a_broken_rule_leaves_before_the_application_starts(tmp_path, artefact, 
 def test_the_artefact_is_mandatory(tmp_path) -> None:
     done = start(tmp_path, "+curriculum=sparft")
     assert done.returncode == 1 and "curriculum.artefact is missing" in done.stderr
+
+
+def test_an_artefact_that_only_another_node_may_have_is_left_to_the_trainer(tmp_path) -> None:
+    elsewhere = asked(str(tmp_path / "nowhere"), "+ray_kwargs.ray_init.address=auto")
+    assert start(tmp_path, *elsewhere).returncode == 0
 
 
 def test_a_missing_and_a_foreign_artefact_are_named_with_the_fix(tmp_path) -> None:

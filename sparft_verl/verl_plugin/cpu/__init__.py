@@ -11,6 +11,9 @@ from sparft_verl.verl_plugin.imports import after_import
 ROLLOUT = "hf_cpu"
 """Value of actor_rollout_ref.rollout.name for the transformers rollout."""
 
+WEIGHTS = "sparft_file"
+"""Value of actor_rollout_ref.rollout.checkpoint_engine.backend for weights that travel through a file in memory."""
+
 AGENT_LOOP_MANAGER = f"{__name__}.agent_loop.CpuAgentLoopManager"
 """Value of actor_rollout_ref.rollout.agent.agent_loop_manager_class for the in-process agent loop."""
 
@@ -27,6 +30,7 @@ def register() -> None:
     after_import("verl.workers.rollout.replica", _register_replica)
     after_import("verl.workers.rollout.base", _register_rollout)
     after_import("verl.workers.engine", _register_engines)
+    after_import("verl.checkpoint_engine.base", _register_weights)
 
 
 def tune(trainer: Any) -> None:
@@ -95,3 +99,11 @@ def _register_engines() -> None:
     ):
         if "cpu" not in EngineRegistry._engines[model_type]["fsdp2"]:
             EngineRegistry.register(model_type=model_type, backend="fsdp2", device="cpu")(engine)
+
+
+def _register_weights() -> None:
+    from verl.checkpoint_engine.base import CheckpointEngineRegistry
+
+    from sparft_verl.verl_plugin.cpu.weights import FileCheckpointEngine
+
+    CheckpointEngineRegistry.register(WEIGHTS)(FileCheckpointEngine)

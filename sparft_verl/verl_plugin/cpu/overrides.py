@@ -4,14 +4,15 @@ import os
 import tempfile
 from pathlib import Path
 
-from sparft_verl.verl_plugin.cpu import AGENT_LOOP, AGENT_LOOP_MANAGER, ROLLOUT
+from sparft_verl.verl_plugin.cpu import AGENT_LOOP, AGENT_LOOP_MANAGER, ROLLOUT, WEIGHTS
 
 
-def cpu_overrides(*, batch: int, rollouts: int, ranks: int = 1) -> list[str]:
+def cpu_overrides(*, batch: int, rollouts: int, ranks: int = 1, separate: bool = False) -> list[str]:
     """Return the hydra overrides that make verl 0.9 train on a CPU; put the user's own after them.
 
     `batch` prompts with `rollouts` answers each per step go through the model in one micro-batch, on `ranks`
-    FSDP2 processes. Data, model, lengths, learning rate and trainer mode are the user's.
+    FSDP2 processes; with `separate` (trainer_mode=separate_async) one more process generates, all the time, and a
+    step is one update. Data, model, lengths, learning rate and trainer mode are the user's.
     Raises ValueError when the answers of a step cannot be shared out evenly.
     """
     if batch * rollouts % ranks:
@@ -55,14 +56,26 @@ def cpu_overrides(*, batch: int, rollouts: int, ranks: int = 1) -> list[str]:
         "trainer.nnodes=1",
         f"trainer.n_gpus_per_node={ranks}",
         # Logical devices: verl counts Ray's GPUs to place its workers, and nothing is ever put on one.
-        f"+ray_kwargs.ray_init.num_gpus={ranks}",
-        f"ray_kwargs.ray_init.num_cpus={4 * ranks + 4}",
+        f"+ray_kwargs.ray_init.num_gpus={ranks + separate}",
+        f"ray_kwargs.ray_init.num_cpus={4 * (ranks + separate) + 4}",
         "+ray_kwargs.ray_init.include_dashboard=False",
         "+ray_kwargs.ray_init.object_store_memory=500000000",
+        *(_apart(rollout) if separate else ()),
     ]
 
 
-def cpu_env() -> dict[str, str]:
+def _apart(rollout: str) -> tuple[str, ...]:
+    """Return what verl needs where the rollout lives apart from the trainer."""
+    return (
+        "actor_rollout_ref.hybrid_engine=False",
+        f"{rollout}.nnodes=1",
+        f"{rollout}.n_gpus_per_node=1",
+        f"{rollout}.checkpoint_engine.backend={WEIGHTS}",
+        "trainer.v1.separate_async.parameter_sync_step=1",
+    )
+
+
+def cpu_env(*, separate: bool = False) -> dict[str, str]:
     """Return the whole environment for a verl process on a CPU; Ray hands it on to its actors.
 
     It is the present one with what the CPU needs put in; CUDA_VISIBLE_DEVICES goes, because Ray refuses
@@ -85,4 +98,7 @@ def cpu_env() -> dict[str, str]:
         "RAY_TMPDIR": str(Path(tempfile.gettempdir()) / f"sparft-ray-{os.getuid()}"),
     }.items():
         environment.setdefault(name, value)
+    if separate:
+        # verl 0.9.1 ends with a TypeError in one of its own INFO messages in this mode.
+        environment.setdefault("VERL_LOGGING_LEVEL", "WARNING")
     return environment | {"VERL_PLATFORM": "cpu"}

@@ -8,6 +8,7 @@ from hydra import compose, initialize_config_module
 from omegaconf import DictConfig
 from verl.utils.import_utils import load_class_from_fqn
 
+from sparft_verl.verl_plugin.cpu import WEIGHTS
 from sparft_verl.verl_plugin.cpu.overrides import cpu_env, cpu_overrides
 
 
@@ -38,6 +39,19 @@ def test_several_ranks_share_a_step_and_an_uneven_share_is_refused() -> None:
     assert config.trainer.n_gpus_per_node == config.ray_kwargs.ray_init.num_gpus == 2
     with pytest.raises(ValueError, match="3 prompts x 3 rollouts are not divisible by 2 ranks"):
         cpu_overrides(batch=3, rollouts=3, ranks=2)
+
+
+def test_a_rollout_that_lives_apart_has_a_device_and_a_way_for_its_weights() -> None:
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        config = compose("ppo_trainer", cpu_overrides(batch=8, rollouts=4, separate=True))
+    rollout = config.actor_rollout_ref.rollout
+    assert (rollout.nnodes, rollout.n_gpus_per_node, config.ray_kwargs.ray_init.num_gpus) == (1, 1, 2)
+    assert (
+        not config.actor_rollout_ref.hybrid_engine
+        and config.trainer.v1.separate_async.parameter_sync_step == 1
+    )
+    assert rollout.checkpoint_engine.backend == WEIGHTS
+    assert cpu_env(separate=True)["VERL_LOGGING_LEVEL"] == "WARNING"
 
 
 def test_the_environment_switches_the_platform_and_keeps_what_the_user_tuned(
