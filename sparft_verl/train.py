@@ -26,7 +26,9 @@ def command(
             batch=_number(overrides, "data.train_batch_size", 16),
             rollouts=_number(overrides, "actor_rollout_ref.rollout.n", 8),
             ranks=_number(overrides, "trainer.n_gpus_per_node", 1),
+            nodes=_number(overrides, "trainer.nnodes", 1),
             separate=separate,
+            cluster=bool(_last(overrides, "ray_kwargs.ray_init.address") or os.environ.get("RAY_ADDRESS")),
         )
         environment = cpu_env(separate=separate)
     if curriculum is not None:

@@ -34,28 +34,32 @@ def digest_texts(texts: Iterable[str]) -> str:
 
 
 class Cache:
-    """A folder of entries, one per (stage, key). `Cache(None)` keeps nothing and finds nothing."""
+    """A folder of entries, one per (stage, key). `Cache(None)` keeps nothing and finds nothing; one that is
+    `read_only` finds and keeps nothing."""
 
-    def __init__(self, folder: str | os.PathLike[str] | None) -> None:
+    def __init__(self, folder: str | os.PathLike[str] | None, read_only: bool = False) -> None:
         self.folder = None if folder is None else Path(folder).expanduser()
+        self.read_only = read_only
 
     def entry(self, stage: str, key: Mapping[str, Any]) -> Entry:
         """Return the entry of `stage` made from `key`, which holds all that its result depends on, as JSON."""
         if self.folder is None:
-            return Entry(None, key)
+            return Entry(None)
         text = json.dumps(key, sort_keys=True, ensure_ascii=True, allow_nan=False)
         name = hashlib.sha256(text.encode()).hexdigest()[:32]
-        return Entry(self.folder / stage / name, key)
+        return Entry(self.folder / stage / name, key, self.read_only)
 
 
 class Entry:
     """Named arrays and JSON values of one entry. A file is complete or absent, never half written.
 
-    The first thing kept brings `key.json` with it, so that a person can see what an entry is made from.
+    With a `key`, the first thing kept brings `key.json` with it, so that a person can see what an entry is made from.
     """
 
-    def __init__(self, folder: Path | None, key: Mapping[str, Any]) -> None:
-        self.folder, self._key = folder, key
+    def __init__(
+        self, folder: Path | None, key: Mapping[str, Any] | None = None, read_only: bool = False
+    ) -> None:
+        self.folder, self._key, self.read_only = folder, key, read_only
 
     def load(self, name: str) -> np.ndarray[Any, Any] | None:
         """Return the array, memory-mapped; None when it is not there or cannot be read."""
@@ -91,9 +95,9 @@ class Entry:
 
     def _write(self, name: str, ending: str, write: Callable[[IO[bytes]], Any]) -> None:
         path = self._path(name, ending)
-        if path is None:
+        if path is None or self.read_only:
             return
-        if name != "key" and not (path.parent / "key.json").is_file():
+        if name != "key" and self._key is not None and not (path.parent / "key.json").is_file():
             self.save_json("key", self._key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,100 +1,136 @@
-"""Stage 2: one vector per prompt."""
+"""One vector per prompt: by a model, by word overlap, or as given."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from sparft_verl.prepare.errors import PrepareError, require
+from sparft_verl.prepare.cache import Cache, digest_texts
+from sparft_verl.prepare.embed_config import DEFAULT_MODEL, ENGINES, MODELS, EmbedConfig
+from sparft_verl.prepare.embed_given import given
+from sparft_verl.prepare.embed_run import by_model, count_kept
+from sparft_verl.prepare.embed_shards import distinct
+from sparft_verl.prepare.embed_store import check_finite
+from sparft_verl.prepare.errors import require
+from sparft_verl.prepare.ledger import Cost
+from sparft_verl.prepare.lexical import Lexical
+from sparft_verl.prepare.workers import Workers
 
-ENGINES = ("sentence_transformers", "lexical")
-DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+__all__ = ["DEFAULT_MODEL", "ENGINES", "EmbedConfig", "Embedded", "embed", "embed_others", "preview"]
 
-
-@dataclass
-class EmbedConfig:
-    """How prompts become vectors."""
-
-    engine: str = "sentence_transformers"
-    """sentence_transformers (a model), or lexical (TF-IDF + SVD: word overlap, no model, not semantic)."""
-    model: str = DEFAULT_MODEL
-    """Hub name, a folder, or module:NAME for an installed Python package with get_model_path()."""
-    revision: str | None = None
-    """Commit or tag of a hub model, to pin it."""
-    weights_sha256: str | None = None
-    """Expected sha256 of the weights of a folder or module; anything else is refused."""
-    device: str = "auto"
-    """auto (cuda if torch sees one, else cpu), cpu, cuda or cuda:N."""
-    batch_size: int = 64
-    """Prompts per forward pass; part of what makes a result bit-reproducible."""
-    max_tokens: int | None = None
-    """Cut prompts to so many tokens; null leaves the model's own limit."""
-    lexical_dim: int = 64
-    """Dimensions of the lexical engine."""
-
-    def __post_init__(self) -> None:
-        fix = "correct it on the command line"
-        require(
-            self.engine in ENGINES,
-            f"embed.engine must be one of {', '.join(ENGINES)}",
-            repr(self.engine),
-            fix,
-        )
-        require(bool(self.model), "embed.model must name a model", repr(self.model), fix)
-        require(self.batch_size >= 1, "embed.batch_size must be at least 1", self.batch_size, fix)
-        require(self.lexical_dim >= 1, "embed.lexical_dim must be at least 1", self.lexical_dim, fix)
-        tokens_ok = self.max_tokens is None or self.max_tokens >= 1
-        require(tokens_ok, "embed.max_tokens must be null or at least 1", self.max_tokens, fix)
-        device_ok = self.device in ("auto", "cpu") or self.device.startswith("cuda")
-        require(device_ok, "embed.device must be auto, cpu, cuda or cuda:N", repr(self.device), fix)
+Vectors = np.ndarray[Any, Any]
 
 
-class Embedder(Protocol):
-    """What stage A asks of an embedding back end."""
+@dataclass(frozen=True)
+class Embedded:
+    """What `embed` returns."""
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
-        """Return float32 [n, d]; the same texts in the same order give the same bits."""
-
-    def describe(self) -> dict[str, Any]:
-        """Return what the manifest says of it: engine, model, versions of its packages, and more."""
-
-
-def build(config: EmbedConfig, seed: int, threads: int) -> Embedder:
-    """Return the embedder asked for. PrepareError when it cannot be had; no silent fallback."""
-    if config.engine == "lexical":
-        from sparft_verl.prepare.lexical import Lexical
-
-        return Lexical(config, seed)
-    from sparft_verl.prepare.sentence import SentenceModel
-
-    return SentenceModel(config, threads)
+    vectors: Vectors
+    """float32 [N, d]; a large one is a memory-mapped file."""
+    described: dict[str, Any]
+    """What the manifest says of the engine: engine, model, commit, checksums, device, settings."""
+    versions: dict[str, str]
+    """Versions of the engine's packages."""
+    cost: Cost
+    """What it cost; `items` and `cached` count distinct prompts, computed and found."""
 
 
-def embed(embedder: Embedder, texts: Sequence[str]) -> np.ndarray[Any, Any]:
-    """Return float32 [N, d]: equal texts are encoded once. Raises PrepareError on NaN or inf."""
-    first: dict[str, int] = {}
-    index = np.array([first.setdefault(text, len(first)) for text in texts], dtype=np.int64)
-    vectors = np.asarray(embedder.encode(list(first)), dtype=np.float32)
-    if vectors.ndim != 2 or len(vectors) != len(first) or vectors.shape[1] == 0:
-        raise PrepareError(
-            f"an embedder must return one vector per text, "
-            f"but {len(first)} texts gave shape {vectors.shape}; "
-            "use another embed.model"
-        )
-    vectors = vectors[index]
-    check_finite(vectors)
-    return vectors
+def embed(
+    config: EmbedConfig,
+    texts: Sequence[str],
+    *,
+    cache: Cache,
+    workers: Workers,
+    seed: int,
+    threads: int,
+    column: Callable[[str], Sequence[Any]] | None = None,
+    origin: Vectors | None = None,
+    rows: int | None = None,
+) -> Embedded:
+    """Return a vector per text; equal texts get equal ones.
+
+    On one machine the bits depend on settings, texts and their order, not on cache, workers or threads. `column`
+    gives a column's values, one per text. `origin` (int64[N]) is each text's row in the input of `rows` rows,
+    which engine npy reads by; without it the texts are the input. Raises PrepareError when model, packages,
+    device or file cannot be had, a vector is not finite, or the disk is full.
+    """
+    start = time.perf_counter()
+    require(len(texts) > 0, "at least one prompt must be embedded", 0, "check the data and its cleaning")
+    each = np.arange(len(texts))
+    cost = Cost()
+    if config.engine in MODELS:
+        vectors, described = by_model(config, texts, cache=cache, workers=workers, threads=threads, cost=cost)
+    elif config.engine == "lexical":
+        vectors, described = _by_words(config, texts, cache, seed, cost)
+    else:
+        at, total = (each, len(texts)) if origin is None else (origin, int(rows or len(texts)))
+        vectors, described = given(config, column, at, total)
+        check_finite(vectors, each, each)
+        cost.items = len(texts)
+    cost.seconds = time.perf_counter() - start
+    versions = described.pop("versions", {})
+    return Embedded(vectors, described, versions, cost)
 
 
-def check_finite(vectors: np.ndarray[Any, Any]) -> None:
-    """Raise PrepareError naming the first row that holds NaN or inf."""
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+def embed_others(
+    config: EmbedConfig,
+    texts: Sequence[str],
+    others: Sequence[str],
+    *,
+    cache: Cache,
+    workers: Workers,
+    seed: int,
+    threads: int,
+) -> Vectors:
+    """Return float32 [M, d]: `others` in the space of `embed(config, texts)`, to compare the two.
+
+    Raises PrepareError for vectors made elsewhere, since nothing here can embed other texts alike.
+    """
+    if config.engine in MODELS:
+        return embed(config, others, cache=cache, workers=workers, seed=seed, threads=threads).vectors
     require(
-        len(bad) == 0,
-        "embeddings must be finite",
-        f"NaN or inf in {len(bad)} rows, first in row {bad[0] if len(bad) else -1}",
-        "look at that prompt, or use another embed.model or embed.device=cpu",
+        config.engine == "lexical",
+        "comparing with other texts needs an engine that embeds them",
+        f"embed.engine={config.engine}",
+        "use embed.engine=sentence_transformers, vllm or lexical, or compare by words (13-grams)",
     )
+    engine = Lexical(config, seed)
+    engine.fit(distinct(texts)[0])
+    return engine.others(others)
+
+
+def preview(
+    config: EmbedConfig, texts: Sequence[str], *, cache: Cache, workers: Workers, seed: int
+) -> tuple[int, int]:
+    """Return how many distinct texts there are, and of how many no vector need be computed."""
+    unique, _ = distinct(texts)
+    if config.engine in MODELS:
+        return len(unique), count_kept(config, unique, cache=cache, workers=workers)
+    if config.engine == "lexical":
+        found = cache.entry("embed", _lexical_key(Lexical(config, seed), unique)).load("vectors")
+        return len(unique), 0 if found is None else len(unique)
+    return len(unique), len(unique)
+
+
+def _by_words(
+    config: EmbedConfig, texts: Sequence[str], cache: Cache, seed: int, cost: Cost
+) -> tuple[Vectors, dict[str, Any]]:
+    unique, index = distinct(texts)
+    engine = Lexical(config, seed)
+    entry = cache.entry("embed", _lexical_key(engine, unique))
+    vectors = entry.load("vectors")
+    if vectors is None or len(vectors) != len(unique):
+        vectors = engine.fit(unique)
+        entry.save("vectors", vectors)
+        cost.items = len(unique)
+    else:
+        cost.cached = len(unique)
+    return np.asarray(vectors)[index], engine.identify()
+
+
+def _lexical_key(engine: Lexical, unique: list[str]) -> dict[str, Any]:
+    return {**engine.identify(), "texts": digest_texts(unique)}

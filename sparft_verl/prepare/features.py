@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from sparft_verl.prepare.errors import require
-
-_CHUNK = 4096
-_RANK_TOLERANCE = 1e-10
+from sparft_verl.prepare.pca import principal_axes, project
 
 
 @dataclass
@@ -37,7 +35,10 @@ class FeaturesConfig:
 
 @dataclass(frozen=True)
 class Features:
-    """matrix float32 [N, dim + 1]: PCA block of total variance 1, then w times z-scored difficulty."""
+    """matrix float32 [N, dim + 1]: PCA block of total variance 1, then w times z-scored difficulty.
+
+    explained is the share of the embeddings' variance that the dim components hold.
+    """
 
     matrix: np.ndarray[Any, Any]
     dim: int
@@ -46,69 +47,43 @@ class Features:
 
 
 def features(
-    embeddings: np.ndarray[Any, Any], level: np.ndarray[Any, Any], config: FeaturesConfig
+    embeddings: np.ndarray[Any, Any],
+    level: np.ndarray[Any, Any],
+    config: FeaturesConfig,
+    *,
+    threads: int = 1,
 ) -> Features:
-    """Return the features of N rows from embeddings [N, d] and difficulty [N]."""
-    notes = []
-    x = normalise(embeddings)
-    mean, values, vectors = principal_axes(x)
-    total = float(values.sum())
-    rank = int((values > _RANK_TOLERANCE * max(total, 1e-12)).sum())
-    if rank == 0:
-        notes.append("all embeddings are identical: only difficulty tells prompts apart")
-        dim, explained = 1, 0.0
-        block = np.zeros((len(x), 1))
-    else:
-        dim = choose_dim(values, rank, config)
-        kept = float(values[:dim].sum())
-        explained = kept / total
-        block = project(x, mean, vectors[:, :dim]) / np.sqrt(kept)
-    spread = float(level.std())
-    if spread > 0:
-        column = (level - level.mean()) / spread * config.difficulty_weight
-    else:
-        column = np.zeros(len(x))
-        notes.append("difficulty is the same for all prompts: only the embedding tells them apart")
-    matrix = np.concatenate([block, column[:, None]], axis=1).astype(np.float32)
-    return Features(np.ascontiguousarray(matrix), dim, explained, notes)
+    """Return the features of N rows from embeddings [N, d], finite, and difficulty [N].
 
-
-def normalise(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return float32 [N, d] with rows of Euclidean length 1; a zero row stays zero."""
-    norm = np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
-    return (x / np.where(norm > 0, norm, 1.0)).astype(np.float32)
-
-
-def principal_axes(
-    x: np.ndarray[Any, Any],
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return mean [d], variances [d] in descending order and axes [d, d] (columns), all float64.
-
-    Covariance (divided by N) in blocks, then eigh: exact, and faster than a randomised solver up to some
-    thousand dimensions. The largest entry of every axis is positive, which fixes its sign.
+    The embeddings are brought to length 1 and read block by block: a memory-mapped file is not loaded whole. The
+    same bits come out for any number of threads.
     """
-    n, d = x.shape
-    mean = x.mean(axis=0, dtype=np.float64)
-    covariance = np.zeros((d, d))
-    for start in range(0, n, _CHUNK):
-        block = x[start : start + _CHUNK].astype(np.float64) - mean
-        covariance += block.T @ block
-    values, vectors = np.linalg.eigh(covariance / n)
-    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
-    sign = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(d)])
-    return mean, values, np.ascontiguousarray(vectors * sign)
+    n = len(embeddings)
+    notes = []
+    axes = principal_axes(embeddings, config.max_dim, threads=threads)
+    rank = len(axes.values)
+    dim = choose_dim(axes.values, axes.total, config) if rank else 1
+    matrix = np.zeros((n, dim + 1), dtype=np.float32)
+    explained = 0.0
+    if rank:
+        kept = float(axes.values[:dim].sum())
+        explained = min(kept / axes.total, 1.0)
+        scaled = axes.vectors[:, :dim] / np.sqrt(kept)
+        matrix[:, :dim] = project(embeddings, axes.mean, scaled, threads=threads)
+    else:
+        notes.append("all embeddings are identical: only difficulty tells prompts apart")
+    if np.ptp(level) > 0:  # the standard deviation of a constant need not round to 0
+        matrix[:, dim] = (level - level.mean()) / level.std() * config.difficulty_weight
+    else:
+        notes.append("difficulty is the same for all prompts: only the embedding tells them apart")
+    return Features(matrix, dim, explained, notes)
 
 
-def choose_dim(values: np.ndarray[Any, Any], rank: int, config: FeaturesConfig) -> int:
-    """Return the fewest components with the wanted variance, within [min_dim, max_dim] and the rank."""
-    share = np.cumsum(values) / values.sum()
+def choose_dim(values: np.ndarray[Any, Any], total: float, config: FeaturesConfig) -> int:
+    """Return the fewest components with the wanted share of `total`, within [min_dim, max_dim].
+
+    `values` [p] are the largest variances, descending; never more than p.
+    """
+    share = np.cumsum(values) / total
     wanted = int(np.searchsorted(share, config.variance - 1e-12)) + 1
-    return min(max(config.min_dim, min(wanted, config.max_dim)), rank)
-
-
-def project(
-    x: np.ndarray[Any, Any], mean: np.ndarray[Any, Any], axes: np.ndarray[Any, Any]
-) -> np.ndarray[Any, Any]:
-    """Return float64 [N, p]: the centred rows on the axes."""
-    blocks = [(x[i : i + _CHUNK].astype(np.float64) - mean) @ axes for i in range(0, len(x), _CHUNK)]
-    return np.concatenate(blocks)
+    return min(max(config.min_dim, min(wanted, config.max_dim)), len(values))

@@ -5,7 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from sparft_verl.artefact import ArtefactError
+from sparft_verl.artefact import ArtefactError, is_artefact, read_artefact
+from sparft_verl.report.cluster_page import page_path, write_page
 from sparft_verl.report.errors import ReportError
 from sparft_verl.report.families import read_families
 from sparft_verl.report.gather import find_journal, gather
@@ -18,13 +19,20 @@ from sparft_verl.report.verl_log import read_metrics
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="sparft report", description="One HTML page of what a curriculum did in a run."
+        prog="sparft report",
+        description="One HTML page of what a curriculum did in a run, or of what stage A put into an artefact.",
     )
     parser.add_argument(
-        "run", type=Path, metavar="RUN_DIR", help="verl's trainer.default_local_dir, or the journal itself"
+        "run",
+        type=Path,
+        metavar="RUN_DIR",
+        help="verl's trainer.default_local_dir, or the journal itself, or an artefact's folder",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="where to write the page (default: RUN_DIR/report.html)"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="where to write the page (default: RUN_DIR/report.html; of an artefact: FOLDER.html beside it)",
     )
     parser.add_argument(
         "--metrics",
@@ -66,6 +74,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> str:
+    if is_artefact(arguments.run):
+        return _artefact_page(arguments)
     journal = find_journal(arguments.run)
     folder: Path = arguments.run if arguments.run.is_dir() else _run_of(journal)
     run = gather(journal)
@@ -94,6 +104,13 @@ def _report(arguments: argparse.Namespace) -> str:
             said.append(format_table(heldout.rows) + "\n")
     said.append(f"{out}: {len(run.steps)} steps, {int(run.series.pulls.sum())} prompts served")
     return "\n".join(said)
+
+
+def _artefact_page(arguments: argparse.Namespace) -> str:
+    artefact = read_artefact(arguments.run)
+    out: Path = arguments.out or page_path(arguments.run)
+    write_page(artefact, out)
+    return f"{out}: {len(artefact.keys)} prompts selected in {len(artefact.arm_names)} arms"
 
 
 def _run_of(journal: Path) -> Path:

@@ -1,7 +1,5 @@
 """The page: what a curriculum did in one run, in one HTML file that needs nothing else."""
 
-import json
-from collections.abc import Iterable, Sequence
 from html import escape
 
 import numpy as np
@@ -9,9 +7,9 @@ import numpy as np
 from sparft_verl.report import figures
 from sparft_verl.report.gains import gain_figure
 from sparft_verl.report.heldout import Heldout
+from sparft_verl.report.parts import facts, key, page, plain, section, table, tiles, wide
 from sparft_verl.report.run import Floats, Run
 from sparft_verl.report.stats import edge_means
-from sparft_verl.report.style import CSS
 from sparft_verl.report.svg import element, percent, points
 from sparft_verl.report.tables import ARM_HEADER, HELDOUT_HEADER, arm_cells, arm_rows, heldout_cells
 
@@ -28,12 +26,7 @@ def render(run: Run, name: str, heldout: Heldout | None, metrics: dict[str, tupl
         *([_metrics(metrics)] if metrics else []),
         _facts(run),
     ]
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(name)}: {escape(run.method)} curriculum</title><style>{CSS}</style>"
-    )
-    body = element("main", "".join(sections))
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+    return page(f"{name}: {run.method} curriculum", sections)
 
 
 def _header(run: Run, name: str, heldout: Heldout | None) -> str:
@@ -43,7 +36,7 @@ def _header(run: Run, name: str, heldout: Heldout | None) -> str:
     first, last = edge_means(rates)
     flat = int((run.series.failed + run.series.mastered + run.series.level).sum())
     count = len(run.steps)
-    tiles = [
+    large = [
         (
             "optimiser steps",
             f"{count:,}",
@@ -59,16 +52,12 @@ def _header(run: Run, name: str, heldout: Heldout | None) -> str:
     ]
     if heldout:
         row = heldout.rows[-1]
-        tiles.insert(3, ("held-out gain", f"{points(row.gain.mean)}", f"points, over {row.gain.n:,} items"))
-    cells = [
-        element("div", f"<dt>{what}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd>", class_="tile")
-        for what, value, note in tiles
-    ]
+        large.insert(3, ("held-out gain", f"{points(row.gain.mean)}", f"points, over {row.gain.n:,} items"))
     notes = _losses(run)
     return (
         f'<header><h1>What the curriculum did</h1><p class="sub">{escape(name)} · method '
         f"<b>{escape(run.method)}</b>{escape(_settings(run))}</p>"
-        + element("dl", "".join(cells), class_="tiles")
+        + tiles(large)
         + (f'<p class="note" style="margin-top:14px">{notes}</p>' if notes else "")
         + "</header>"
     )
@@ -80,7 +69,7 @@ def _settings(run: Run) -> str:
         for key, value in run.config.items()
         if key != "method" and not isinstance(value, dict | list)
     }
-    return "".join(f" · {key} {_value(value)}" for key, value in list(shown.items())[:6])
+    return "".join(f" · {key} {plain(value)}" for key, value in list(shown.items())[:6])
 
 
 def _losses(run: Run) -> str:
@@ -100,14 +89,6 @@ def _losses(run: Run) -> str:
     return " ".join(said)
 
 
-def _section(heading: str, note: str, body: str) -> str:
-    return element("section", f'<h2>{heading}</h2><p class="note">{note}</p>{body}')
-
-
-def _figure(svg: str) -> str:
-    return element("figure", svg, class_="wide")
-
-
 def _columns(run: Run) -> str:
     view = figures.mapped(run)
     said = f" A column stands for {view.width} steps." if view.width > 1 else ""
@@ -121,12 +102,12 @@ def _pulls(run: Run) -> str:
         "Share of each step's prompts that came from each arm; arms in the artefact's order, easiest first."
         + _columns(run)
     )
-    return _section("Where the prompts came from", note, _figure(figures.pull_map(run)))
+    return section("Where the prompts came from", note, wide(figures.pull_map(run)))
 
 
 def _solved(run: Run) -> str:
     note = "Mean success of the rollouts, by arm. A blank cell was not trained on, so nothing is known of it there."
-    return _section("What the policy could solve", note, _figure(figures.solve_map(run)))
+    return section("What the policy could solve", note, wide(figures.solve_map(run)))
 
 
 def _curve(run: Run) -> str:
@@ -147,15 +128,7 @@ def _curve(run: Run) -> str:
         keys.append(('<rect class="level" x="5" y="0" width="12" height="12"/>', "all equal, in between"))
     if figures.resumes(run):
         keys.append(('<path class="resumed" d="M11 0V12"/>', "resumed from a checkpoint"))
-    return _section("Solve rate over time", note, _figure(figures.curve(run)) + _key(keys))
-
-
-def _key(entries: Iterable[tuple[str, str]]) -> str:
-    items = [
-        f'<span><svg viewBox="0 0 22 12" aria-hidden="true">{mark}</svg>{escape(what)}</span>'
-        for mark, what in entries
-    ]
-    return element("div", "".join(items), class_="key")
+    return section("Solve rate over time", note, wide(figures.curve(run)) + key(keys))
 
 
 def _heldout(heldout: Heldout) -> str:
@@ -176,10 +149,10 @@ def _heldout(heldout: Heldout) -> str:
     ]
     rows = [heldout_cells(row) for row in heldout.rows]
     svg = gain_figure(heldout.rows, heldout.first, heldout.last)
-    return _section(
+    return section(
         "Held-out accuracy",
         note,
-        _figure(svg) + _key(keys) + _table(HELDOUT_HEADER, rows, total=len(rows) > 1),
+        wide(svg) + key(keys) + table(HELDOUT_HEADER, rows, total=len(rows) > 1),
     )
 
 
@@ -188,44 +161,23 @@ def _arms(run: Run) -> str:
         "Solve rates are means over the first and the last quarter of an arm's own groups. Discarded groups were "
         "observed but not trained on."
     )
-    return _section("Arms", note, _table(ARM_HEADER, [arm_cells(row) for row in arm_rows(run)]))
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, total: bool = False) -> str:
-    head = "".join(element("th", escape(name), scope="col") for name in header)
-    lines = []
-    for index, row in enumerate(rows):
-        cells = element("th", escape(row[0]), scope="row") + "".join(
-            element("td", escape(cell)) for cell in row[1:]
-        )
-        lines.append(element("tr", cells, class_="total" if total and index == len(rows) - 1 else None))
-    return element(
-        "div", f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>", class_="wide"
-    )
+    return section("Arms", note, table(ARM_HEADER, [arm_cells(row) for row in arm_rows(run)]))
 
 
 def _metrics(metrics: dict[str, tuple[Floats, Floats]]) -> str:
     charts = "".join(element("figure", chart) for chart in figures.metric_charts(metrics))
-    return _section(
+    return section(
         "From verl’s log", "As verl wrote them, with the last value.", element("div", charts, class_="grid")
     )
 
 
 def _facts(run: Run) -> str:
-    facts = [(key, _value(value)) for key, value in run.config.items()]
-    facts += [
+    entries = [(name, plain(value)) for name, value in run.config.items()]
+    entries += [
         ("data fingerprint", run.fingerprint),
         ("resumed from step", ", ".join(map(str, run.resumed)) or "never"),
         ("prompts rolled back", str(run.rolled_back)),
         ("prompts that never came back", str(run.cancelled)),
         ("torn journal lines", str(run.torn)),
     ]
-    listed = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts)
-    return element(
-        "section",
-        f'<details><summary>Configuration and journal</summary><dl class="facts">{listed}</dl></details>',
-    )
-
-
-def _value(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return facts("Configuration and journal", entries)

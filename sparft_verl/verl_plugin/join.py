@@ -80,6 +80,7 @@ def join_arms(artefact: Artefact, dataset: Any, *, max_missing: float) -> Arms:
         difficulty=artefact.difficulty[found] if artefact.difficulty_known else np.full(len(rows), np.nan),
         source=tuple(sources[row] for row in rows),
         fingerprint=_fingerprint(artefact, found),
+        references=None if artefact.references is None else artefact.references[found],
     )
 
 

@@ -1,80 +1,24 @@
 """From a task's reward to a success in [0, 1], the only thing a curriculum sees."""
 
-import math
+from __future__ import annotations
+
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from sparft_verl import success
+from sparft_verl.success import SuccessRule
 from sparft_verl.verl_plugin.errors import CurriculumError
 
-ANY_SOURCE = "*"
-
-
-@dataclass(frozen=True)
-class SuccessRule:
-    """How the score of one data source becomes a success; exactly one field is set."""
-
-    threshold: float | None = None
-    """A rollout succeeds (1.0) when its score is at least this, and fails (0.0) otherwise."""
-    range: tuple[float, float] | None = None
-    """Scores are mapped linearly from [lo, hi] to [0, 1] and clipped."""
-
-    def __post_init__(self) -> None:
-        if (self.threshold is None) == (self.range is None):
-            raise CurriculumError(
-                "curriculum.success: a rule is either {threshold: x} or {range: [lo, hi]}, "
-                f"got threshold={self.threshold} and range={self.range}"
-            )
-        if self.range is not None and not self.range[0] < self.range[1]:
-            raise CurriculumError(f"curriculum.success: range needs lo < hi, got {list(self.range)}")
-
-    def apply(self, score: float) -> float:
-        """Return the success in [0, 1] of one score."""
-        if self.threshold is not None:
-            return float(score >= self.threshold)
-        assert self.range is not None
-        low, high = self.range
-        return min(1.0, max(0.0, (score - low) / (high - low)))
+__all__ = ["SuccessRule", "parse_rules", "to_success"]
 
 
 def parse_rules(raw: Mapping[str, Any] | None) -> dict[str, SuccessRule]:
     """Return the rules of `curriculum.success` by data source; raise CurriculumError on an unknown key."""
-    rules = {}
-    for source, rule in (raw or {}).items():
-        if not isinstance(rule, Mapping) or not set(rule) <= {"threshold", "range"}:
-            raise CurriculumError(
-                f"curriculum.success[{source!r}]: a rule is {{threshold: x}} or {{range: [lo, hi]}}, got {rule!r}"
-            )
-        bounds = rule.get("range")
-        if bounds is not None and len(bounds) != 2:
-            raise CurriculumError(f"curriculum.success[{source!r}]: range needs [lo, hi], got {bounds!r}")
-        rules[str(source)] = SuccessRule(
-            threshold=None if rule.get("threshold") is None else float(rule["threshold"]),
-            range=None if bounds is None else (float(bounds[0]), float(bounds[1])),
-        )
-    return rules
+    return success.parse_rules(raw, setting="curriculum.success", error=CurriculumError)
 
 
 def to_success(
     score: float, acc: float | bool | None, source: str, rules: Mapping[str, SuccessRule]
 ) -> float:
-    """Return the success in [0, 1] of one rollout.
-
-    `acc`, the reward function's own verdict, comes first when there is one; then the rule of `source` (or of
-    "*"); then the score itself, which must already lie in [0, 1].
-    """
-    if acc is not None:
-        value, origin = float(acc), "reward_extra_info.acc"
-    else:
-        rule = rules.get(source, rules.get(ANY_SOURCE))
-        if rule is not None and not math.isnan(score):
-            return rule.apply(score)
-        value, origin = float(score), "score"
-    if not 0.0 <= value <= 1.0:
-        raise CurriculumError(
-            f"A success must lie in [0, 1], but data source {source!r} gave {origin} = {value:g}. "
-            f"Say how it is read: '+curriculum.success={{{source}:{{threshold:1.0}}}}' counts a score of at "
-            f"least 1.0 as solved, '+curriculum.success={{{source}:{{range:[-1,1]}}}}' rescales it "
-            "(setting: curriculum.success)."
-        )
-    return value
+    """Return the success in [0, 1] of one rollout, or raise CurriculumError: see `sparft_verl.success`."""
+    return success.to_success(score, acc, source, rules, setting="+curriculum.success", error=CurriculumError)

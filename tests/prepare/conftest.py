@@ -34,6 +34,12 @@ def make_rows(per_family: int = 12) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Every test begins with an empty cache, and none touches the user's."""
+    monkeypatch.setenv("SPARFT_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture
 def rows() -> list[dict[str, Any]]:
     return make_rows()
@@ -59,6 +65,6 @@ def settings(
     def make(*more: str, files: str | None = None) -> PrepareConfig:
         train = files or save(rows)
         base = [f"data.train_files={train}", f"out={tmp_path / 'art'}", "embed.engine=lexical", "threads=1"]
-        return from_dotlist([*base, "cluster.k=3", "select.budget=9", *more])
+        return from_dotlist([*base, "report=false", "cluster.k=3", "select.budget=9", *more])
 
     return make

@@ -1,18 +1,13 @@
-"""Features: exact PCA with fixed signs, and two blocks of known variance."""
+"""Features: two blocks of known variance, in as many dimensions as the settings ask for."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.decomposition import PCA
 
 from sparft_verl.prepare.errors import PrepareError
-from sparft_verl.prepare.features import (
-    FeaturesConfig,
-    choose_dim,
-    features,
-    normalise,
-    principal_axes,
-    project,
-)
+from sparft_verl.prepare.features import FeaturesConfig, choose_dim, features
+from sparft_verl.prepare.pca import normalise
 
 RNG = np.random.Generator(np.random.Philox(5))
 # 40 directions of falling weight, as embeddings have
@@ -20,42 +15,23 @@ X = normalise((RNG.normal(size=(300, 40)) * 0.9 ** np.arange(40)).astype(np.floa
 LEVEL = RNG.uniform(size=300)
 
 
-def test_rows_have_length_1_and_a_zero_row_stays_zero() -> None:
-    assert normalise(np.array([[3.0, 4.0], [0.0, 0.0]])) == pytest.approx(np.array([[0.6, 0.8], [0, 0]]))
-
-
-def test_the_axes_are_those_of_a_full_pca() -> None:
-    mean, values, axes = principal_axes(X)
-    oracle = PCA(svd_solver="full").fit(X.astype(np.float64))
-    # sklearn divides by N - 1
-    assert values == pytest.approx(oracle.explained_variance_ * 299 / 300)
-    assert mean == pytest.approx(oracle.mean_, abs=1e-7)
-    signs = np.sign((oracle.components_.T * axes).sum(axis=0))
-    assert axes == pytest.approx(oracle.components_.T * signs, abs=1e-6)
-    assert project(X, mean, axes) == pytest.approx(oracle.transform(X.astype(np.float64)) * signs, abs=1e-6)
-
-
-def test_the_largest_entry_of_every_axis_is_positive() -> None:
-    _, _, axes = principal_axes(X)
-    assert (axes[np.abs(axes).argmax(axis=0), np.arange(40)] > 0).all()
-
-
-def test_blocks_of_rows_do_not_change_the_axes(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = principal_axes(X)
-    monkeypatch.setattr("sparft_verl.prepare.features._CHUNK", 7)
-    for a, b in zip(principal_axes(X), whole, strict=True):
-        assert a == pytest.approx(b, abs=1e-9)
-
-
 @pytest.mark.parametrize(
     ("share", "low", "high", "rank", "expected"),
-    [(0.9, 1, 64, 5, 3), (0.5, 1, 64, 5, 1), (0.9, 4, 64, 5, 4), (0.9, 16, 64, 5, 5), (1.0, 1, 2, 5, 2)],
+    [
+        (0.9, 1, 64, 5, 3),
+        (0.5, 1, 64, 5, 1),
+        (0.9, 4, 64, 5, 4),
+        (0.9, 16, 64, 5, 5),
+        (1.0, 1, 2, 5, 2),
+        (0.9, 1, 9, 2, 2),
+    ],
 )
 def test_the_dimension_follows_variance_limits_and_rank(
     share: float, low: int, high: int, rank: int, expected: int
 ) -> None:
-    values = np.array([50.0, 30.0, 10.0, 6.0, 4.0])
-    assert choose_dim(values, rank, FeaturesConfig(variance=share, min_dim=low, max_dim=high)) == expected
+    values = np.array([50.0, 30.0, 10.0, 6.0, 4.0][:rank])
+    config = FeaturesConfig(variance=share, min_dim=low, max_dim=high)
+    assert choose_dim(values, 100.0, config) == expected
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 1.0, 2.0])
@@ -74,8 +50,17 @@ def test_identical_embeddings_leave_difficulty_alone_and_say_so() -> None:
 
 
 def test_constant_difficulty_plays_no_part_and_says_so() -> None:
-    made = features(X, np.full(300, 0.3), FeaturesConfig())
+    made = features(X, np.full(300, 0.1), FeaturesConfig())  # whose mean rounds to another number
     assert (made.matrix[:, -1] == 0).all() and "difficulty is the same" in made.notes[0]
+
+
+def test_embeddings_in_a_file_give_the_bits_of_those_in_memory_whatever_the_threads(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    made = features(X, LEVEL, FeaturesConfig())
+    for threads in (1, 3):
+        again = features(mapped, LEVEL, FeaturesConfig(), threads=threads)
+        assert again.matrix.tobytes() == made.matrix.tobytes()
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sparft_verl.artefact import DATA_FILES, ArtefactError, read_artefact
+from sparft_verl.artefact import DATA_FILES, read_artefact
 from sparft_verl.identity import join, row_hash
 from sparft_verl.prepare import PrepareConfig, PrepareError, from_dotlist, main, run
 
@@ -48,23 +47,82 @@ def test_the_arm_table_says_size_share_difficulty_and_source(settings: Make) -> 
     assert arms[0]["source"] == "src_sums" and arms[0]["source_share"] == pytest.approx(1 / 3)
 
 
-def test_all_rows_are_in_items_with_what_became_of_them(settings: Make, rows: Rows, save: Save) -> None:
+def test_every_input_row_is_in_items_or_in_removed_with_its_reason(
+    settings: Make, rows: Rows, save: Save
+) -> None:
     rows[5]["extra_info"]["difficulty"] = None
+    rows[7]["prompt"] = [{"role": "user", "content": " "}]
     artefact = run(settings("difficulty.column=extra_info.difficulty", files=save([*rows, rows[0]])))
-    items = artefact.items.to_pydict()
-    assert items["sparft_key"] == [row_hash(r) for r in [*rows, rows[0]]]
-    assert items["sparft_occurrence"] == [0] * len(rows) + [1]
+    items, removed = artefact.items.to_pydict(), artefact.removed.to_pydict()
+    assert items["sparft_row"] == [i for i in range(36) if i != 7]
+    assert items["sparft_key"] == [row_hash(rows[i]) for i in items["sparft_row"]]
+    assert removed["sparft_row"] == [7, 36] and removed["sparft_reason"] == ["empty", "duplicate"]
+    assert removed["sparft_other"] == [-1, 0] and removed["sparft_key"][1] == items["sparft_key"][0]
     assert [i for i, gone in enumerate(items["sparft_difficulty_missing"]) if gone] == [5]
-    picked = [i for i, s in enumerate(items["sparft_selected"]) if s]
+    picked = [row for row, s in zip(items["sparft_row"], items["sparft_selected"], strict=True) if s]
     assert picked == sorted(artefact.selection["sparft_row"].to_pylist()) and len(picked) == 9
     assert artefact.manifest["counts"] == {
-        "items": 37,
+        "input": 37,
+        "items": 35,
+        "removed": 2,
         "selected": 9,
         "arms": 3,
         "duplicates": 1,
         "difficulty_missing": 1,
+        "removed_by_reason": {"empty": 1, "duplicate": 1},
     }
-    assert len(artefact.embeddings) == len(artefact.features) == 37
+    assert len(artefact.embeddings) == len(artefact.features) == 35
+
+
+def test_rows_without_difficulty_are_left_out_when_asked(settings: Make, rows: Rows, save: Save) -> None:
+    for i in (3, 20):
+        rows[i]["extra_info"]["difficulty"] = None
+    column = "difficulty.column=extra_info.difficulty"
+    artefact = run(settings(column, "difficulty.missing=drop", files=save(rows)))
+    assert artefact.removed["sparft_row"].to_pylist() == [3, 20]
+    assert set(artefact.removed["sparft_reason"].to_pylist()) == {"difficulty_missing"}
+    assert not artefact.items["sparft_difficulty_missing"].to_numpy(zero_copy_only=False).any()
+    assert artefact.items.num_rows == len(artefact.embeddings) == 34
+
+
+def test_pass_rates_of_references_stand_beside_the_selected_rows(
+    settings: Make, rows: Rows, save: Save
+) -> None:
+    for i, row in enumerate(rows):
+        row["extra_info"] |= {"weak": i / 100, "strong": 0.5 + i / 100}
+    columns = "difficulty.references.columns=[extra_info.weak,extra_info.strong]"
+    artefact = run(settings(columns, files=save(rows)))
+    expected = [[row / 100, 0.5 + row / 100] for row in artefact.selection["sparft_row"].to_pylist()]
+    assert artefact.references is not None
+    np.testing.assert_allclose(artefact.references, expected)
+    assert artefact.items["sparft_reference_strong"].to_pylist() == [0.5 + i / 100 for i in range(36)]
+
+
+def test_semantic_duplicates_and_neighbours_of_evaluation_items_leave_after_embedding(
+    settings: Make, rows: Rows, save: Save, tmp_path: Path
+) -> None:
+    twice = [
+        *rows,
+        {**rows[3], "prompt": [{"role": "user", "content": rows[3]["prompt"][1]["content"] + " !"}]},
+    ]
+    evals = tmp_path / "evals.jsonl"
+    evals.write_text(json.dumps({"q": rows[15]["prompt"][1]["content"] + " ?"}) + "\n")
+    artefact = run(
+        settings(
+            "clean.semantic=true",
+            "clean.semantic_threshold=0.75",
+            "clean.eval_neighbour=true",
+            f"clean.evals=[{{name: exam, path: {evals}, prompt: q}}]",
+            files=save(twice),
+        )
+    )
+    gone = dict(zip(*(artefact.removed[f"sparft_{c}"].to_pylist() for c in ("row", "reason")), strict=True))
+    assert gone[36] == "semantic_duplicate"
+    assert gone[15] in ("eval_neighbour", "eval_ngram")
+    assert len(artefact.embeddings) == artefact.items.num_rows == 37 - len(gone)
+    left, vectors = artefact.items["sparft_row"].to_pylist(), np.array(artefact.embeddings)
+    again = run(settings("clean.exact=false", files=save(twice)))
+    np.testing.assert_array_equal(vectors, np.asarray(again.embeddings)[left])
 
 
 @pytest.mark.parametrize("engine", ["faiss", "sklearn"])
@@ -79,7 +137,7 @@ def test_the_same_input_and_seed_give_byte_identical_data_files_with_any_number_
     first = run(config).manifest
     second = run(config).manifest
     assert set(first["files"]) == set(DATA_FILES)
-    assert first.pop("timing").keys() == second.pop("timing").keys()
+    assert first.pop("ledger").keys() == second.pop("ledger").keys()
     assert first == second
     config.threads = 2
     assert run(config).manifest["files"] == first["files"]
@@ -92,7 +150,9 @@ def test_the_manifest_records_settings_engines_versions_and_inputs(settings: Mak
     assert manifest["parameters"]["resolved"]["embedder"]["engine"] == "lexical"
     assert {"numpy", "scikit-learn", "pyarrow", "python"} <= set(manifest["versions"])
     assert manifest["inputs"][0]["rows"] == 36
-    assert {"read", "embed", "features", "cluster", "select"} <= set(manifest["timing"])
+    stages = {"read", "clean", "difficulty", "embed", "features", "cluster", "select", "tables", "write"}
+    assert stages <= set(manifest["ledger"])
+    assert manifest["ledger"]["embed"]["items"] == 36 and manifest["ledger"]["embed"]["seconds"] >= 0
     assert manifest["difficulty_known"] is False
 
 
@@ -125,63 +185,20 @@ def test_a_budget_above_the_rows_keeps_all_and_says_so(settings: Make, rows: Row
     assert "select.budget=1000 exceeds the 36 rows: all are kept" in artefact.manifest["notes"]
 
 
-def test_one_arm_holds_everything(settings: Make) -> None:
-    artefact = run(settings("cluster.k=1", "select.budget=5"))
-    assert artefact.arm_names == ("c0",) and artefact.manifest["arms"][0]["size"] == 36
-    assert len(artefact.keys) == 5
+def test_embeddings_are_kept_as_safetensors_when_asked(settings: Make) -> None:
+    pytest.importorskip("safetensors", reason="comes with transformers, not installed here")
+    before = np.array(run(settings()).embeddings)
+    artefact = run(settings("embeddings=safetensors"))
+    assert "embeddings.safetensors" in artefact.manifest["files"]
+    np.testing.assert_array_equal(artefact.embeddings, before)
 
 
-def test_one_row_is_one_arm(settings: Make, rows: Rows, save: Save) -> None:
-    assert len(run(settings("cluster.k=1", files=save(rows[:1]))).keys) == 1
-
-
-def test_fewer_rows_than_arms_are_refused_before_embedding(settings: Make, rows: Rows, save: Save) -> None:
-    with pytest.raises(
-        PrepareError, match=r"cluster\.k=3 needs at least as many rows, but found 2; use cluster\.k=2"
-    ):
-        run(settings("embed.engine=sentence_transformers", "embed.model=none", files=save(rows[:2])))
-
-
-def test_a_budget_below_the_number_of_arms_is_refused(settings: Make) -> None:
-    with pytest.raises(PrepareError, match=r"select\.budget must give every one of the 3 arms .* found 2"):
-        run(settings("select.budget=2"))
-
-
-def test_prompts_that_are_all_alike_cannot_make_several_arms(settings: Make, rows: Rows, save: Save) -> None:
-    with pytest.raises(PrepareError, match=r"cluster\.k=3 needs .* found 1 different ones in 5 rows"):
-        run(settings(files=save([rows[0]] * 5)))
-
-
-def test_a_refused_out_folder_is_found_before_any_work(settings: Make, tmp_path: Path) -> None:
-    (tmp_path / "art").mkdir()
-    (tmp_path / "art" / "mine.txt").write_text("x")
-    with pytest.raises(ArtefactError, match="only an artefact may be replaced"):
-        run(settings(files="not even there"))
-
-
-def test_a_failing_run_leaves_the_earlier_artefact(
-    settings: Make, tmp_path: Path, rows: Rows, save: Save
-) -> None:
-    before = run(settings()).fingerprint
-    with pytest.raises(PrepareError):
-        run(settings("difficulty.column=extra_info.family"))
-    assert read_artefact(tmp_path / "art").fingerprint == before
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["art", "train.parquet"]
-
-
-def test_large_and_empty_prompts_are_taken(settings: Make, rows: Rows, save: Save) -> None:
-    rows[0]["prompt"] = [{"role": "user", "content": ""}]
-    rows[1]["prompt"] = [{"role": "user", "content": "word " * 200_000}]
-    artefact = run(settings(files=save(rows)))
-    assert "1 of 36 prompts hold no text" in artefact.manifest["notes"]
-    assert np.isfinite(artefact.features).all()
-
-
-def test_nested_null_extra_info_is_missing_difficulty(settings: Make, rows: Rows, tmp_path: Path) -> None:
-    rows[3]["extra_info"] = None
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "n.parquet")
-    artefact = run(settings("difficulty.column=extra_info.difficulty", files=str(tmp_path / "n.parquet")))
-    assert artefact.manifest["counts"]["difficulty_missing"] == 1
+def test_the_page_is_written_beside_the_artefact(settings: Make, tmp_path: Path) -> None:
+    run(settings("report=true"))
+    assert "src_knights" in (tmp_path / "art.html").read_text()
+    (tmp_path / "art.html").write_text("mine")
+    with pytest.raises(PrepareError, match=r"Only an earlier page may be replaced.*report=false"):
+        run(settings("report=true", files="not read any more"))
 
 
 def test_the_command_line_writes_an_artefact_and_shows_its_arms(
@@ -199,31 +216,6 @@ def test_the_command_line_writes_an_artefact_and_shows_its_arms(
     assert [line.split()[0] for line in shown.out.splitlines()[1:4]] == ["sums", "knights", "words"]
     assert "not a semantic model" in shown.err
     assert len(read_artefact(tmp_path / "art").keys) == 10
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["out=x"], "data.train_files must name one parquet file"),
-        (["data.train_files=a.parquet"], "out must name the artefact's folder"),
-        (["out=x", "cluster.kk=3"], "Key 'kk' not in 'ClusterConfig' (at cluster.kk)"),
-        (["out=x", "cluster.k=many"], "could not be converted to Integer (at cluster.k)"),
-        (["out=x", "cluster.k=0"], "cluster.k must be at least 1, but found 0"),
-        (["out=x", "seed=-1"], "seed must lie in [0, 2**63), but found -1"),
-        (["--out", "x"], "settings are written as name=value, but found '--out'"),
-    ],
-)
-def test_a_wrong_command_line_stops_with_rule_value_and_fix(
-    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(words) == 1
-    assert message in capsys.readouterr().err
-
-
-def test_help_lists_every_setting_with_its_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 0
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    assert len(lines) > 20 and all(line.rstrip().endswith(".") for line in lines)
 
 
 def test_importing_stage_a_loads_no_heavy_library() -> None:

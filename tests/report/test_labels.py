@@ -17,6 +17,8 @@ def artefact(tmp_path):
         "sparft_arm": [0, 1],
         "sparft_difficulty": [0.2, 0.8],
         "sparft_row": [0, 1],
+        "sparft_source": ["gcd", "algebra"],
+        "sparft_text": ["one", "two"],
         "sparft_difficulty_missing": [False, False],
         "sparft_selected": [True, True],
     }

@@ -47,7 +47,11 @@ def make_artefact(tmp_path: Path) -> Callable[..., Artefact]:
     """Write an artefact that selects `chosen` of `rows`, dealt over `arms` arms in turn."""
 
     def make(
-        rows: list[dict[str, Any]], chosen: list[int], arms: int = 4, name: str = "artefact"
+        rows: list[dict[str, Any]],
+        chosen: list[int],
+        arms: int = 4,
+        name: str = "artefact",
+        references: dict[str, list[float]] | None = None,
     ) -> Artefact:
         hashes = [row_hash(row) for row in rows]
         count = np.array(occurrences(hashes), dtype=np.int64)
@@ -57,10 +61,13 @@ def make_artefact(tmp_path: Path) -> Callable[..., Artefact]:
             "sparft_occurrence": pa.array(count),
             "sparft_arm": pa.array(arm, pa.int32()),
             "sparft_difficulty": pa.array(arm / arms, pa.float64()),
+            "sparft_row": pa.array(np.arange(len(rows))),
         }
         items = pa.table(
             {
                 **common,
+                "sparft_source": pa.array([row["data_source"] for row in rows]),
+                "sparft_text": pa.array([row["prompt"][0]["content"] for row in rows]),
                 "sparft_difficulty_missing": pa.array([False] * len(rows)),
                 "sparft_selected": pa.array([i in set(chosen) for i in range(len(rows))]),
             }
@@ -68,7 +75,8 @@ def make_artefact(tmp_path: Path) -> Callable[..., Artefact]:
         selection = pa.Table.from_pylist([rows[i] for i in chosen])
         for column, values in common.items():
             selection = selection.append_column(column, values.take(pa.array(chosen)))
-        selection = selection.append_column("sparft_row", pa.array(chosen, pa.int64()))
+        for column, values in (references or {}).items():
+            selection = selection.append_column(column, pa.array(values, pa.float64()))
         return write_artefact(
             tmp_path / name,
             selection=selection,

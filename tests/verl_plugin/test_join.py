@@ -102,6 +102,22 @@ def test_an_edited_row_changes_the_fingerprint_and_a_moved_one_does_not(
     assert edited.fingerprint != before.fingerprint
 
 
+def test_reference_pass_rates_of_the_artefact_go_with_the_rows_that_are_left(
+    rows, save, make_artefact, load
+) -> None:
+    rates = {
+        "sparft_reference_weak": [i / 80 for i in CHOSEN],
+        "sparft_reference_strong": [0.5 + i / 80 for i in CHOSEN],
+    }
+    artefact = make_artefact(rows, CHOSEN, references=rates)
+    arms = join_arms(artefact, load(save(rows[2:])), max_missing=0.1)
+    np.testing.assert_allclose(arms.references, np.stack([*map(np.array, rates.values())], axis=1)[1:])
+    assert (
+        join_arms(make_artefact(rows, CHOSEN, name="plain"), load(save(rows)), max_missing=0).references
+        is None
+    )
+
+
 def test_a_data_set_that_is_not_verls_own_is_refused(rows, make_artefact) -> None:
     with pytest.raises(CurriculumError, match="RLHFDataset"):
         join_arms(make_artefact(rows, CHOSEN), [1, 2, 3], max_missing=0.05)

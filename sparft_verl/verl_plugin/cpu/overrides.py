@@ -7,19 +7,29 @@ from pathlib import Path
 from sparft_verl.verl_plugin.cpu import AGENT_LOOP, AGENT_LOOP_MANAGER, ROLLOUT, WEIGHTS
 
 
-def cpu_overrides(*, batch: int, rollouts: int, ranks: int = 1, separate: bool = False) -> list[str]:
+def cpu_overrides(
+    *,
+    batch: int,
+    rollouts: int,
+    ranks: int = 1,
+    nodes: int = 1,
+    separate: bool = False,
+    cluster: bool = False,
+) -> list[str]:
     """Return the hydra overrides that make verl 0.9 train on a CPU; put the user's own after them.
 
     `batch` prompts with `rollouts` answers each per step go through the model in one micro-batch, on `ranks`
-    FSDP2 processes; with `separate` (trainer_mode=separate_async) one more process generates, all the time, and a
-    step is one update. Data, model, lengths, learning rate and trainer mode are the user's.
+    FSDP2 processes of each of `nodes` nodes; with `separate` (trainer_mode=separate_async) one more process
+    generates, all the time, and a step is one update. With `cluster` Ray runs already, its nodes started with
+    `--num-gpus` logical devices of their own. Data, model, lengths, learning rate and trainer mode are the user's.
     Raises ValueError when the answers of a step cannot be shared out evenly.
     """
-    if batch * rollouts % ranks:
+    world = ranks * nodes
+    if batch * rollouts % world:
         raise ValueError(
-            f"{batch} prompts x {rollouts} rollouts are not divisible by {ranks} ranks; change one of the three."
+            f"{batch} prompts x {rollouts} rollouts are not divisible by {world} ranks; change one of the three."
         )
-    micro_batch = batch * rollouts // ranks
+    micro_batch = batch * rollouts // world
     actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
     single = "fp32"  # half precision is slower than single on most CPUs, and the log-probs would not match
     return [
@@ -53,15 +63,22 @@ def cpu_overrides(*, batch: int, rollouts: int, ranks: int = 1, separate: bool =
         "reward.num_workers=0",
         "transfer_queue.backend.SimpleStorage.num_data_storage_units=1",
         "trainer.device=cpu",
-        "trainer.nnodes=1",
+        f"trainer.nnodes={nodes}",
         f"trainer.n_gpus_per_node={ranks}",
-        # Logical devices: verl counts Ray's GPUs to place its workers, and nothing is ever put on one.
-        f"+ray_kwargs.ray_init.num_gpus={ranks + separate}",
-        f"ray_kwargs.ray_init.num_cpus={4 * (ranks + separate) + 4}",
-        "+ray_kwargs.ray_init.include_dashboard=False",
-        "+ray_kwargs.ray_init.object_store_memory=500000000",
+        *(("ray_kwargs.ray_init.num_cpus=null",) if cluster else _own_ray(ranks + separate)),
         *(_apart(rollout) if separate else ()),
     ]
+
+
+def _own_ray(devices: int) -> tuple[str, ...]:
+    """Return what Ray needs to be told when verl starts it."""
+    return (
+        # Logical devices: verl counts Ray's GPUs to place its workers, and nothing is ever put on one.
+        f"+ray_kwargs.ray_init.num_gpus={devices}",
+        f"ray_kwargs.ray_init.num_cpus={4 * devices + 4}",
+        "+ray_kwargs.ray_init.include_dashboard=False",
+        "+ray_kwargs.ray_init.object_store_memory=500000000",
+    )
 
 
 def _apart(rollout: str) -> tuple[str, ...]:

@@ -41,6 +41,13 @@ def test_several_ranks_share_a_step_and_an_uneven_share_is_refused() -> None:
         cpu_overrides(batch=3, rollouts=3, ranks=2)
 
 
+def test_a_cluster_that_runs_already_is_joined_and_not_sized() -> None:
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        config = compose("ppo_trainer", cpu_overrides(batch=8, rollouts=4, nodes=2, cluster=True))
+    assert config.ray_kwargs.ray_init.num_cpus is None and "num_gpus" not in config.ray_kwargs.ray_init
+    assert (config.trainer.nnodes, config.actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu) == (2, 16)
+
+
 def test_a_rollout_that_lives_apart_has_a_device_and_a_way_for_its_weights() -> None:
     with initialize_config_module("verl.trainer.config", version_base=None):
         config = compose("ppo_trainer", cpu_overrides(batch=8, rollouts=4, separate=True))

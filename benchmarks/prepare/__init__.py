@@ -1,0 +1,1 @@
+"""What stage A costs, and whether its arms mean something."""
