@@ -13,7 +13,8 @@ CONSTRAINTS := requirements/constraints-$(PY_TAG).txt
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test e2e check resolve install bench-step bench-kernel bench-curricula gpu-check cuda-report sanitize clean
+.PHONY: demo test e2e test-verl-matrix check resolve install bench-step bench-kernel bench-curricula bench-prepare \
+	gpu-check cuda-report sanitize clean
 
 demo: $(STAMP)  ## the whole road on a machine without a GPU: tasks, artefact, real verl, report
 	$(BIN)/python -m recipes.tiny_cpu.demo --curriculum $(CURRICULUM) --seed $(SEED) --out $(RUN)
@@ -23,6 +24,9 @@ test: $(STAMP)  ## every test that needs no GPU, real verl included
 
 e2e: $(STAMP)  ## only the tests that run real verl
 	$(BIN)/python -m pytest -q -m e2e
+
+test-verl-matrix: $(STAMP)  ## contract tests against the wheels of verl 0.7.1, 0.8.0, 0.9.0 and 0.9.1 (downloads them)
+	$(BIN)/python .ci/verl_matrix.py
 
 check: $(STAMP)  ## lint, format, types
 	$(BIN)/ruff check .
@@ -43,6 +47,9 @@ bench-kernel: $(STAMP)  ## the bandit's ops beside NumPy, torch and MABWiser on 
 
 bench-curricula: $(STAMP)  ## milliseconds per step of every curriculum over a million prompts
 	$(BIN)/python -m benchmarks.curricula --json benchmarks/results/curricula.json
+
+bench-prepare: $(STAMP)  ## seconds of every stage of `sparft prepare`, and what its arms mean; SPARFT_DATA for real data
+	$(BIN)/python -m benchmarks.prepare --json benchmarks/results/prepare.json
 
 cuda-report: $(STAMP)  ## registers and spills of every CUDA kernel; needs nvcc, no GPU
 	$(BIN)/python .ci/cuda_report.py

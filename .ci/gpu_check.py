@@ -98,6 +98,16 @@ def backend() -> Outcome:
     return Outcome("backend", "passed" if usable else "failed", last_line(printed))
 
 
+def faiss_gpu() -> Outcome:
+    if problem := lacking("faiss"):
+        return Outcome("faiss gpu", "absent", problem.replace("install faiss", "install faiss-gpu==1.15.1"))
+    good, printed = run(sys.executable, "-c", "import faiss; print(faiss.get_num_gpus())")
+    if good and int(last_line(printed)) > 0:
+        return Outcome("faiss gpu", "passed", f"{last_line(printed)} seen")
+    note = last_line(printed) if not good else "this FAISS sees no GPU; pip install faiss-gpu==1.15.1"
+    return Outcome("faiss gpu", "failed" if not good else "absent", note)
+
+
 def test_files() -> list[str]:
     return sorted(
         str(path.relative_to(ROOT))
@@ -164,11 +174,13 @@ def main() -> int:
     for name, part in (("build", build), ("backend", backend)):
         ready = say(part() if ready else Outcome(name, "absent", "what it needs is not there, see above"))
     if ready:
+        say(faiss_gpu())
         for outcome in tests():
             say(outcome)
         say(benchmark(found.note.split(",")[0]))
     else:
-        say(Outcome("gpu tests", "absent", "they need the device and the build"))
+        for name in ("faiss gpu", "gpu tests"):
+            say(Outcome(name, "absent", "they need the device and the build"))
         say(Outcome("kernel benchmarks", "absent", "they need the device and the build"))
     counts = {s: sum(o.state == s for o in outcomes) for s in ("passed", "failed", "absent")}
     print("gpu-check: " + ", ".join(f"{n} {state}" for state, n in counts.items()))

@@ -35,19 +35,19 @@ def main() -> None:
     }
     tiny, full = kind == "tiny", kind == "full"
     if "stages" in arguments.only:
-        rows, dim = (500, 32) if tiny else (10_000, 1024) if not full else (40_000, 1024)
+        rows, dim = (500, 32) if tiny else (40_000, 1024) if full else (4000, 1024)
         result["stages"] = stages.pipeline(rows, dim)
         report.pipeline(result["stages"], full)
     if "meaning" in arguments.only:
-        result["meaning"] = _meaning(result["absent"], 200 if tiny else 10**6 if full else 1500)
+        result["meaning"] = _meaning(result["absent"], 200 if tiny else 10**6 if full else 500)
         report.meaning(result["meaning"])
     if "curve" in arguments.only:
         sizes = (500, 1000) if tiny else (10**4, 10**5, 10**6) if full else (10**4, 10**5)
         result["curve"] = stages.curve(sizes, 32 if tiny else 384, 10)
         report.curve(result["curve"])
     if "kmeans" in arguments.only:
-        shape = (500, 8, 10) if tiny else (40_000, 64, 100)
-        budget, threads = (0.0, 1) if tiny else (20.0 if full else 5.0, stages.THREADS)
+        shape = (500, 8, 10) if tiny else (40_000, 64, 100) if full else (10_000, 64, 100)
+        budget, threads = (0.0, 1) if tiny else (20.0 if full else 2.0, stages.THREADS)
         result["kmeans"] = kmeans.compare(*shape, threads=threads, budget=budget)
     for name, why in result["absent"].items():
         print(f"absent: {name}: {why}")
@@ -65,7 +65,10 @@ def _meaning(absent: dict[str, str], most: int) -> list[dict[str, Any]]:
     if not folder:
         absent["real data"] = "SPARFT_DATA names no folder with the public sets"
         return table
-    for name, load in (("MATH subjects", meaning.mathematics), ("five public sets", meaning.real)):
+    sets = {"MATH subjects": meaning.mathematics, "five public sets": meaning.real}
+    if most < 1000:
+        del sets["five public sets"]  # a quick run has no time for it
+    for name, load in sets.items():
         table += meaning.measure(name, load(Path(folder), most), threads)
     return table
 

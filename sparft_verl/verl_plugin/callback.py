@@ -1,5 +1,6 @@
 """The hydra callback that `+curriculum=...` installs."""
 
+import traceback
 from typing import Any
 
 from hydra.experimental.callback import Callback
@@ -23,6 +24,12 @@ class CurriculumCallback(Callback):
         except CurriculumError as error:
             # hydra logs ordinary exceptions of callbacks and goes on
             raise SystemExit(f"sparft-verl: {error}") from error
+        except Exception as error:
+            traceback.print_exc()
+            raise SystemExit(
+                f"sparft-verl: the curriculum could not be switched on ({type(error).__name__}: {error}); the run "
+                "stops, for it would train without one."
+            ) from error
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse: hydra composes each job of a multirun anew, out of this callback's reach."""

@@ -1,6 +1,7 @@
 """Switching a verl run over to a curriculum: what is checked and changed before Ray starts."""
 
 import os
+import sys
 from importlib import metadata
 
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -10,9 +11,10 @@ from sparft_verl.artefact import ArtefactError, read_artefact
 from sparft_verl.verl_plugin import GATE_METRIC, SWITCH
 from sparft_verl.verl_plugin.errors import CurriculumError
 from sparft_verl.verl_plugin.nodes import single_node
+from sparft_verl.verl_plugin.older.switch import switch_older
 from sparft_verl.verl_plugin.settings import CurriculumSettings, read_settings
 
-SUPPORTED_VERL = (Version("0.9.1"), Version("0.10"))
+SUPPORTED_VERL = (Version("0.7.1"), Version("0.10"))
 MODE_PREFIX = "sparft_"
 MODES = ("sync", "colocate_async", "separate_async")
 
@@ -24,13 +26,19 @@ def switch_on(config: DictConfig) -> CurriculumSettings:
     when the run could not honour the curriculum.
     """
     settings = read_settings(config)
-    _check_verl()
+    version = _check_verl()
+    if switch_older(config, version):
+        _check_artefact(settings, config, one_at_a_time=False)
+        _tell_every_process(config)
+        return settings
     _check_trainer(config)
     mode = base_mode(config)
     _check_artefact(settings, config, one_at_a_time=mode != "sync")
     with open_dict(config):
         config.trainer.v1.trainer_mode = MODE_PREFIX + mode
-    if settings.curriculum.gate != "none":
+    if OmegaConf.select(config, "algorithm.filter_groups.enable"):
+        _warn_of_endless_refills(settings)
+    elif settings.curriculum.gate != "none":
         _let_the_gate_filter(config)
     _tell_every_process(config)
     return settings
@@ -67,7 +75,7 @@ def check_batch(batch_size: int, selected: int, repeat: bool) -> None:
         )
 
 
-def _check_verl() -> None:
+def _check_verl() -> Version:
     low, high = SUPPORTED_VERL
     try:
         installed = Version(metadata.version("verl"))
@@ -81,13 +89,10 @@ def _check_verl() -> None:
             f"sparft-verl supports verl>={low},<{high}, found verl {installed}. "
             f"Install a supported one: pip install 'verl>={low},<{high}'."
         )
+    return installed
 
 
 def _check_trainer(config: DictConfig) -> None:
-    if not OmegaConf.select(config, "trainer.use_v1"):
-        raise CurriculumError(
-            "A curriculum needs verl's v1 trainer, but trainer.use_v1=False. Remove that override."
-        )
     workers = OmegaConf.select(config, "data.dataloader_num_workers")
     if workers:
         raise CurriculumError(
@@ -97,10 +102,22 @@ def _check_trainer(config: DictConfig) -> None:
 
 
 def _let_the_gate_filter(config: DictConfig) -> None:
-    """Have verl refill what the curriculum's gate rejects, beside verl's own filter if that is on."""
-    if not OmegaConf.select(config, "algorithm.filter_groups.enable"):
-        OmegaConf.update(config, "algorithm.filter_groups.enable", True, force_add=True)
-        OmegaConf.update(config, "algorithm.filter_groups.metric", GATE_METRIC, force_add=True)
+    """Have verl refill what the curriculum's gate rejects, and filter nothing by rules of its own."""
+    OmegaConf.update(config, "algorithm.filter_groups.enable", True, force_add=True)
+    OmegaConf.update(config, "algorithm.filter_groups.metric", GATE_METRIC, force_add=True)
+
+
+def _warn_of_endless_refills(settings: CurriculumSettings) -> None:
+    """Say that verl's filter, which has no limit, can starve beside a rule that seeks what is never solved."""
+    seeks_failure = settings.curriculum.method in ("sparft", "sparft_beta", "kimi")
+    if seeks_failure and not getattr(settings.curriculum.params, "guard_rollouts", 0):
+        print(
+            "sparft-verl: warning: algorithm.filter_groups refills without limit, and "
+            f"{settings.curriculum.method} goes where prompts fail: on prompts that are never solved a step may not "
+            "end. Set curriculum.gate=dapo in its place (limited by curriculum.gate_refills), or "
+            "curriculum.guard_rollouts=64, or take +curriculum=sparft_target.",
+            file=sys.stderr,
+        )
 
 
 def _check_artefact(settings: CurriculumSettings, config: DictConfig, *, one_at_a_time: bool) -> None:

@@ -21,8 +21,6 @@ from verl.trainer.ppo.v1.trainer_colocate_async import PPOTrainerColocateAsync
 from verl.trainer.ppo.v1.trainer_separate_async import PPOTrainerSeparateAsync
 from verl.utils.device import get_device_name
 
-from sparft_verl.curricula import build
-from sparft_verl.journal import JournalWriter
 from sparft_verl.sampler import CurriculumSampler
 from sparft_verl.verl_plugin import cpu
 from sparft_verl.verl_plugin.errors import CurriculumError
@@ -36,15 +34,12 @@ from sparft_verl.verl_plugin.feedback import (
     group,
     read_rollouts,
 )
-from sparft_verl.verl_plugin.join import join_arms
 from sparft_verl.verl_plugin.loader import CurriculumDataLoader
-from sparft_verl.verl_plugin.nodes import check_nodes, local_artefact
+from sparft_verl.verl_plugin.nodes import check_nodes
+from sparft_verl.verl_plugin.opening import JOURNAL, open_sampler
 from sparft_verl.verl_plugin.replay import Tags, reporting
 from sparft_verl.verl_plugin.settings import read_settings
 from sparft_verl.verl_plugin.switch import MODE_PREFIX
-
-JOURNAL = Path("sparft") / "journal.jsonl"
-"""Where the journal lies, below trainer.default_local_dir."""
 
 
 class CurriculumTrainer(PPOTrainer):
@@ -73,16 +68,9 @@ class CurriculumTrainer(PPOTrainer):
 
     def _init_dataloader(self) -> None:
         super()._init_dataloader()
-        arms = join_arms(
-            local_artefact(self.settings.artefact), self.train_dataset, max_missing=self.settings.max_missing
-        )
         batch_size = int(self.config.data.get("gen_batch_size") or self.config.data.train_batch_size)
-        self.curriculum_sampler = CurriculumSampler(
-            build(self.settings.curriculum, arms),
-            batch_size=batch_size,
-            length=len(self.train_dataset),
-            journal=JournalWriter(Path(self.config.trainer.default_local_dir) / JOURNAL),
-        )
+        journal = Path(self.config.trainer.default_local_dir) / JOURNAL
+        self.curriculum_sampler = open_sampler(self.settings, self.train_dataset, batch_size, journal)
         self.train_dataloader = CurriculumDataLoader(self.train_dataset, self.curriculum_sampler, batch_size)
 
     def _load_checkpoint(self) -> None:

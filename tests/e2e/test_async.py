@@ -14,14 +14,14 @@ FILTER = ("algorithm.filter_groups.enable=True", "algorithm.filter_groups.metric
 
 def test_late_and_filtered_groups_are_counted_once_across_a_kill_and_a_resume(start, task, tmp_path) -> None:
     run = tmp_path / "run"
-    first = start(*MODE, *FILTER, steps=6, reward="by_answer")
+    first = start(*MODE, *FILTER, curriculum="sparft_target", steps=6, reward="by_answer")
     first.wait_for(lambda: any(r.event == "tick" and r["step"] == 4 for r in events(run)))
     first.kill()
     assert int((run / "latest_checkpointed_iteration.txt").read_text()) == 3
     in_flight = {(ticket, row) for ticket, row, _ in outstanding(run, task, step=3)}
     assert len(in_flight) >= 8, "a batch is always under way in this mode"
 
-    start(*MODE, *FILTER, steps=6, reward="by_answer").finish()
+    start(*MODE, *FILTER, curriculum="sparft_target", steps=6, reward="by_answer").finish()
     records = events(run)
     live = [record for record in records if not record.rolled_back]
     assert [record["step"] for record in live if record.event == "tick"] == [1, 2, 3, 4, 5, 6]

@@ -31,6 +31,7 @@ def main(config):
     print(json.dumps({
         "mode": config.trainer.v1.trainer_mode,
         "workers": config.data.dataloader_num_workers,
+        "dataset": config.data.custom_cls.name,
         "filter": [config.algorithm.filter_groups.enable, config.algorithm.filter_groups.metric],
         "env": OmegaConf.to_container(OmegaConf.select(config, KEY) or OmegaConf.create()),
         "curriculum": OmegaConf.to_container(curriculum) if OmegaConf.is_config(curriculum) else curriculum,
@@ -67,6 +68,13 @@ def test_one_override_and_the_artefact_switch_the_curriculum_on(tmp_path, artefa
     assert seen["workers"] == 0
     assert seen["env"][SWITCH] == "1"
     assert seen["curriculum"]["method"] == "sparft"
+
+
+def test_the_legacy_trainer_gets_a_data_set_that_serves_the_curriculum(tmp_path, artefact) -> None:
+    done = start(tmp_path, *asked(artefact, "trainer.use_v1=False"))
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert seen["mode"] == "sync" and seen["dataset"] == "ServedRows"
 
 
 @pytest.mark.parametrize("mode", ["sync", "colocate_async", "separate_async"])
@@ -115,7 +123,6 @@ def test_without_the_override_verls_configuration_is_its_own(tmp_path) -> None:
     [
         (["data.dataloader_num_workers=8"], r"data.dataloader_num_workers=0, got 8"),
         (["trainer.v1.trainer_mode=mine"], r"sync\|colocate_async\|separate_async, got 'mine'"),
-        (["trainer.use_v1=False"], r"trainer.use_v1=False"),
         (["data.train_batch_size=21"], r"is 21 .* 20 selected rows. Either lower data.train_batch_size"),
         (["data.train_batch_size=21"], r"select.budget=21"),
         (["curriculum.max_missing=1.5"], r"curriculum.max_missing is a share in \[0, 1\), got 1.5"),
@@ -172,11 +179,37 @@ def test_on_a_machine_without_the_package_the_command_line_is_refused(tmp_path, 
     assert done.returncode != 0 and done.stdout == ""
 
 
-@pytest.mark.parametrize("found", ["0.8.0", "0.10.1"])
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        (("algorithm.filter_groups.enable=True",), True),
+        (("algorithm.filter_groups.enable=True", "curriculum.guard_rollouts=64"), False),
+        (("curriculum.gate=dapo",), False),
+    ],
+)
+def test_a_filter_without_limit_beside_a_rule_that_seeks_failure_is_warned_of(
+    tmp_path, artefact, more, warned
+) -> None:
+    done = start(tmp_path, *asked(artefact, "algorithm.filter_groups.metric=reward", *more))
+    assert done.returncode == 0 and ("a step may not end" in done.stderr) is warned
+
+
+def test_whatever_goes_wrong_while_switching_on_stops_the_run(tmp_path, artefact) -> None:
+    broken = (
+        "import sparft_verl.verl_plugin.switch as switch\n"
+        "def base_mode(config): raise NameError('planted')\n"
+        "switch.base_mode = base_mode\n"
+    )
+    done = start(tmp_path, *asked(artefact), prelude=broken)
+    assert done.returncode == 1 and done.stdout == ""
+    assert "could not be switched on (NameError: planted)" in done.stderr
+
+
+@pytest.mark.parametrize("found", ["0.7.0", "0.10.1"])
 def test_an_unsupported_verl_is_refused_with_the_supported_ones(monkeypatch, found) -> None:
     monkeypatch.setattr(metadata, "version", lambda name: found)
     config = OmegaConf.create({"curriculum": {"artefact": "x", "method": "sparft"}})
-    with pytest.raises(CurriculumError, match=rf"verl>=0\.9\.1,<0\.10, found verl {found}"):
+    with pytest.raises(CurriculumError, match=rf"verl>=0\.7\.1,<0\.10, found verl {found}"):
         switch_on(config)
 
 
