@@ -13,7 +13,7 @@ CONSTRAINTS := requirements/constraints-$(PY_TAG).txt
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test e2e test-verl-matrix check resolve install bench-step bench-kernel bench-curricula bench-prepare \
+.PHONY: demo test e2e test-verl-matrix check resolve install bench-step bench-kernel bench-curricula bench-overhead bench-prepare \
 	gpu-check cuda-report sanitize clean
 
 demo: $(STAMP)  ## the whole road on a machine without a GPU: tasks, artefact, real verl, report
@@ -47,6 +47,9 @@ bench-kernel: $(STAMP)  ## the bandit's ops beside NumPy, torch and MABWiser on 
 
 bench-curricula: $(STAMP)  ## milliseconds per step of every curriculum over a million prompts
 	$(BIN)/python -m benchmarks.curricula --json benchmarks/results/curricula.json
+
+bench-overhead: $(STAMP)  ## what the plug-in adds to a step, without a model
+	$(BIN)/python -m benchmarks.overhead --json benchmarks/results/overhead.json
 
 bench-prepare: $(STAMP)  ## seconds of every stage of `sparft prepare`, and what its arms mean; SPARFT_DATA for real data
 	$(BIN)/python -m benchmarks.prepare --json benchmarks/results/prepare.json

@@ -7,6 +7,7 @@ COMMANDS = {
     "prepare": "stage A: choose and cluster the prompts of a data set, write a curriculum artefact",
     "curricula": "the curricula there are, one line each; NAME: its settings",
     "train": "stage B: verl's trainer under a curriculum (--cpu: on a machine without a GPU)",
+    "replay": "a run's journal told again: is it reproduced; what another curriculum would have chosen, its value",
     "report": "one HTML page of what a curriculum did in a run, or of what an artefact holds",
     "simulate": "compare curricula on a simulated learner: where they spend prompts, what a step costs",
     "doctor": "what is installed here and whether it fits together; --rewards: what a task's scores look like",

@@ -2,6 +2,16 @@
 
 Events: `open`, `propose`, `observe`, `cancel`, `tick`, `resume`. Records have rising `seq`. A resume from a
 checkpoint keeps what was written after it and marks it: those records speak of a policy that no longer exists.
+
+What the numbers of rows and arms mean stands beside it, in `arms.npz` (sparft_verl.arms_file). The two tell a new
+curriculum all that the run's own was told (`sparft replay`); advantages are there where its statistic uses them.
+
+On disk: a record is handed to the system as it is written, so that the death of the process loses none, and synced
+at every tick and before every checkpoint, so that the death of the machine loses at most the current step, which no
+checkpoint knows.
+
+Size: a prompt served and observed once takes, at 8 rollouts, at most about 190 bytes, with its advantages 360 (the
+numbers of rows, tickets and arms counted with 7 digits); a tick takes about 50 bytes for each arm. Nothing else grows.
 """
 
 from __future__ import annotations

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import torch.utils.data
 
-from sparft_verl.curricula import Curriculum, Feedback, Ticket
+from sparft_verl.arms_file import NAME, write_arms
+from sparft_verl.curricula import Curriculum, Feedback, Groups, Ticket
 from sparft_verl.curricula.packing import pack, unpack
 from sparft_verl.curricula.state import part
+from sparft_verl.curricula.types import I32, I64
 from sparft_verl.journal import JournalWriter, opening
 from sparft_verl.overhead import Stopwatch
 
@@ -31,6 +33,48 @@ class Served(int):
 
     def __getnewargs__(self) -> tuple[int, int, int]:  # type: ignore[override]
         return int(self), self.ticket, self.arm
+
+
+def describe(groups: Groups, arms: I32, new: list[bool], *, advantages: bool) -> list[dict[str, Any]]:
+    """Return finished groups as a journal holds them: one dict each.
+
+    Successes that are 0 or 1 become integers. Advantages, where a group has them and `advantages` asks for them, are
+    written in full: sums of shortened ones would differ in the last bits, and a replay with them.
+    """
+    start = groups.start.tolist()
+    whole = bool(((groups.successes == 0.0) | (groups.successes == 1.0)).all())
+    successes = groups.successes.astype(np.int64).tolist() if whole else groups.successes.tolist()
+    kinds = [True] * len(groups) if groups.trained is None else groups.trained.tolist()
+    told: list[dict[str, Any]] = [
+        {
+            "ticket": ticket,
+            "row": row,
+            "arm": arm,
+            "successes": successes[begin:end],
+            "kind": "trained" if trained else "discarded",
+            "new": is_new,
+        }
+        for ticket, row, arm, begin, end, trained, is_new in zip(
+            groups.ticket.tolist(),
+            groups.row.tolist(),
+            arms.tolist(),
+            start[:-1],
+            start[1:],
+            kinds,
+            new,
+            strict=True,
+        )
+    ]
+    if groups.policy_step is not None:
+        for group, step in zip(told, groups.policy_step.tolist(), strict=True):
+            if step >= 0:
+                group["policy_step"] = step
+    if advantages and groups.advantages is not None:
+        known = ~np.isnan(groups.sums(groups.advantages))
+        values = groups.advantages.tolist()
+        for index in np.flatnonzero(known).tolist():
+            told[index]["advantages"] = values[start[index] : start[index + 1]]
+    return told
 
 
 class CurriculumSampler(torch.utils.data.Sampler[int]):
@@ -61,7 +105,6 @@ class CurriculumSampler(torch.utils.data.Sampler[int]):
         self.curriculum = curriculum
         self.batch_size = batch_size
         self._length = length
-        self._arm_of = dict(zip(curriculum.arms.rows.tolist(), curriculum.arms.arm.tolist(), strict=True))
         self._journal = journal
         self._opened = False
         self._pending: list[Served] = []
@@ -89,43 +132,33 @@ class CurriculumSampler(torch.utils.data.Sampler[int]):
             rows=ticket.rows,
             arms=ticket.arms,
             # null where the method knows no closed form: JSON has no nan
-            propensity=[None if math.isnan(p) else p for p in ticket.propensity.tolist()],
+            propensity=[None if p != p else p for p in ticket.propensity.tolist()],
         )
         pairs = zip(ticket.rows.tolist(), ticket.arms.tolist(), strict=True)
         return [Served(row, ticket.id, arm) for row, arm in pairs]
 
-    def observe(self, feedback: Iterable[Feedback], reason: str | None = None) -> int:
+    def observe(self, feedback: Groups | Iterable[Feedback], reason: str | None = None) -> int:
         """Return how many of these finished groups were new; duplicates are recorded, and change nothing.
 
         `reason` says in the journal why they were discarded.
         """
-        groups = list(feedback)
-        if not groups:
+        groups = Groups.of(feedback)
+        if not len(groups):
             return 0
         with self.clock:
-            return self._observe(groups, {} if reason is None else {"reason": reason})
+            self._open()
+            new = self.curriculum.accept(groups)
+            if self._journal is not None:
+                fields = {} if reason is None else {"reason": reason}
+                told = describe(
+                    groups, self._arms(groups.row), new, advantages=self.curriculum.uses_advantages
+                )
+                self._write("observe", step=self.curriculum.step, **fields, groups=told)
+            return sum(new)
 
-    def _observe(self, groups: list[Feedback], fields: dict[str, str]) -> int:
-        self._open()
-        new = self.curriculum.accept(groups)
-        self._write(
-            "observe",
-            step=self.curriculum.step,
-            **fields,
-            groups=[
-                {
-                    "ticket": group.ticket,
-                    "row": group.row,
-                    "arm": self._arm_of[group.row],
-                    "successes": group.successes,
-                    "kind": group.kind,
-                    "new": is_new,
-                    **({} if group.policy_step is None else {"policy_step": group.policy_step}),
-                }
-                for group, is_new in zip(groups, new, strict=True)
-            ],
-        )
-        return sum(new)
+    def _arms(self, rows: I64) -> I32:
+        arms = self.curriculum.arms
+        return arms.arm[arms.items(rows)]
 
     def cancel(self, ticket: int, row: int, reason: str) -> bool:
         """Return whether the slot was still open; close it: its group will never come back."""
@@ -137,7 +170,7 @@ class CurriculumSampler(torch.utils.data.Sampler[int]):
                 step=self.curriculum.step,
                 ticket=ticket,
                 row=row,
-                arm=self._arm_of[row],
+                arm=int(self._arms(np.array([row]))[0]),
                 reason=reason,
                 new=new,
             )
@@ -242,14 +275,17 @@ class CurriculumSampler(torch.utils.data.Sampler[int]):
             # another file than the one that the state speaks of: it starts here, with nothing to roll back
             after = self._write_open()
         self._opened = True
+        if not journal.path.with_name(NAME).exists():
+            write_arms(journal.path.with_name(NAME), self.curriculum.arms)
         self._write("resume", step=self.curriculum.step, rolled_back_after=after)
         journal.sync()
 
     def _write_open(self) -> int:
         config, arms = self.curriculum.config, self.curriculum.arms
-        return self._write(
-            "open", **opening(config.method, config.as_dict(), arms.names, arms.sizes, arms.fingerprint)
-        )
+        if self._journal is not None:  # what its row numbers mean, first: a journal is never without
+            write_arms(self._journal.path.with_name(NAME), arms)
+        fields = opening(config.method, config.as_dict(), arms.names, arms.sizes, arms.fingerprint)
+        return self._write("open", **fields, layout=arms.layout)
 
     def _write(self, event: str, **fields: Any) -> int:
         return -1 if self._journal is None else self._journal.write(event, **fields)

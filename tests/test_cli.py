@@ -39,9 +39,9 @@ def test_doctor_finds_nothing_wrong_where_the_tests_run(capsys) -> None:
 
 
 def test_doctor_fails_on_an_unsupported_verl_and_says_which_are(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(doctor, "_version", lambda package: "0.8.0" if package == "verl" else "1.0")
+    monkeypatch.setattr(doctor, "_version", lambda package: "0.7.0" if package == "verl" else "1.0")
     check = doctor._verl()
-    assert not check.ok and check.fix == "install verl>=0.9.1,<0.10"
+    assert not check.ok and check.fix == "install verl>=0.7.1,<0.10"
 
 
 def test_doctor_fails_when_both_faiss_packages_are_installed(monkeypatch) -> None:

@@ -17,7 +17,9 @@ ARROWS = {
     "curricula": {"bandit"},
     "journal": set(),
     "overhead": set(),
-    "sampler": {"curricula", "journal", "overhead"},
+    "arms_file": {"curricula"},
+    "sampler": {"arms_file", "curricula", "journal", "overhead"},
+    "replay": {"arms_file", "bandit", "curricula", "journal"},
     "artefact": {"identity"},
     "identity": set(),
     # of bandit only the numeric op farthest_points, of report only the page beside a finished artefact
@@ -30,7 +32,7 @@ ARROWS = {
     "doctor": {"bandit", "doctor_rewards", "verl_plugin"},
     "doctor_rewards": {"verl_plugin"},
     "simulate": {"curricula"},
-    "cli": {"prepare", "train", "report", "simulate", "doctor"},
+    "cli": {"prepare", "train", "replay", "report", "simulate", "doctor"},
     "__init__": set(),
 }
 LIBRARIES_KEPT_OUT = {
@@ -38,6 +40,7 @@ LIBRARIES_KEPT_OUT = {
     "curricula": {"torch", "verl", "ray", "faiss", "sklearn"},
     "journal": {"torch", "verl", "ray"},
     "prepare": {"verl", "ray"},
+    "replay": {"torch", "verl", "ray", "faiss", "sklearn", "scipy"},
     "report": {"torch", "verl", "ray", "faiss"},
     "sampler": {"verl", "ray"},
     "simulate": {"torch", "verl", "ray", "faiss", "sklearn", "scipy"},

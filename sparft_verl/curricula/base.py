@@ -22,6 +22,8 @@ class Curriculum(ABC):
     arms: Arms
     step: int
     """The last optimiser step told by `tick`, 0 before the first."""
+    uses_advantages: bool = True
+    """Whether the advantages of a group, where given, can change anything: a journal must then hold them."""
 
     @abstractmethod
     def propose(self, n: int) -> Ticket:

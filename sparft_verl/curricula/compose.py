@@ -10,7 +10,8 @@ import numpy as np
 
 from sparft_verl import bandit
 from sparft_verl.curricula.base import Curriculum
-from sparft_verl.curricula.choosers.base import STREAM_SPLIT, Choice, Chooser, Request
+from sparft_verl.curricula.choosers.arms import ArmChooser
+from sparft_verl.curricula.choosers.base import STREAM_SPLIT, UNLIMITED, Choice, Chooser, Request
 from sparft_verl.curricula.config import CurriculumConfig
 from sparft_verl.curricula.constraints import Limits
 from sparft_verl.curricula.estimators.base import Estimator, Evidence
@@ -21,9 +22,9 @@ from sparft_verl.curricula.ledger import ClosedPulls, Ledger
 from sparft_verl.curricula.order import Order
 from sparft_verl.curricula.quota import Scopes
 from sparft_verl.curricula.saving import Saved
-from sparft_verl.curricula.statistics import Statistic
-from sparft_verl.curricula.telemetry import Telemetry, arm_metrics
-from sparft_verl.curricula.types import F64, I64, Arms, Feedback, Ticket, vector
+from sparft_verl.curricula.statistics import FROM_SUCCESSES, Statistic
+from sparft_verl.curricula.telemetry import Telemetry
+from sparft_verl.curricula.types import F64, I32, I64, Arms, Feedback, Ticket, vector
 
 
 @dataclass
@@ -62,7 +63,7 @@ class ComposedCurriculum(Saved, Curriculum):
         self._scopes = self._parts.scopes or scopes
         self._limits = Limits(self.config, self.arms, self._scopes)
         self._ledger = Ledger(len(self.arms.rows))
-        self._telemetry = Telemetry(self.arms)
+        self._telemetry = Telemetry(self.arms, self._scopes.of_item)
         self._gate = Gate(self.config)
         self._in_flight = np.zeros(len(self.arms.rows), dtype=np.int32)
         self._waits = np.zeros(len(self.arms.rows), dtype=np.bool_)
@@ -73,21 +74,84 @@ class ComposedCurriculum(Saved, Curriculum):
         """Whether single prompts are chosen, not arms; propensities are then unknown."""
         return self._parts.chooser.per_prompt
 
+    @property
+    def uses_advantages(self) -> bool:  # type: ignore[override]
+        """Whether the statistic may look at the advantages of a group."""
+        return self._parts.statistic not in FROM_SUCCESSES
+
     def propose(self, n: int) -> Ticket:
         """Return a ticket for `n` prompts; the pulls it makes count from now on."""
         self.check_batch(n)
+        return self._issue(self._choose(n))
+
+    def retell(self, rows: Sequence[int] | I64) -> tuple[Ticket, F64 | None]:
+        """Return what `propose(len(rows))` would give here and each arm's probability at its first slot, float64 [K].
+
+        But it is `rows` that are served, under the ticket's id: the history of another curriculum is told to this
+        one. None where probabilities are not known in closed form. Raises ValueError for a row that is not served
+        here, or under `unique_budget`, which speaks of prompts of its own.
+        """
+        items = self.arms.items(vector("rows", rows, np.int64))
+        if (items < 0).any():
+            raise ValueError(f"row {rows[int(np.argmin(items))]} is none of the curriculum's prompts")
+        if self.config.unique_budget:
+            raise ValueError(
+                "unique_budget bounds what a curriculum serves itself; drop it to retell another's choices"
+            )
+        self.check_batch(len(items))
+        mine = self._choose(len(items))
+        arms, odds, chooser = self.arms.arm[mine.items], mine.odds, self._parts.chooser
+        if odds is not None and arms.min() < arms.max() and chooser.pulls(arms).max() + 1 < len(arms):
+            # a choice for many slots at once, whose arms ran out: an unbiased draw of what a slot gets
+            odds = np.bincount(arms, minlength=len(odds)) / len(arms)
+        pull = chooser.pulls(self.arms.arm[items])
+        told = self._issue(Choice(items, np.full(len(items), np.nan), pull, odds))
+        return Ticket(told.id, self.arms.rows[mine.items], arms, mine.propensity, self.step), odds
+
+    def sample_arms(self, n: int) -> I32 | None:
+        """Return the arms of `n` slots, int32 [n], drawn independently from the present belief.
+
+        None where no draw from a belief about arms chooses (or in parts, under a quota; or a guard holds arms).
+        """
         parts = self._parts
-        choice = self._choose(n)
+        if not isinstance(parts.chooser, ArmChooser) or self._scopes.count > 1 or parts.guard is not None:
+            return None
+        capacity = np.where(self._limits.free[0] > 0, UNLIMITED, 0)
+        request = Request(n, self._ledger.next_id, self.step, 0, capacity, self._limits.blocked, True)
+        return parts.chooser.sample(request, parts.belief(self.step))
+
+    @property
+    def belief(self) -> Any:
+        """What the next choice is made from."""
+        return self._parts.belief(self.step)
+
+    @property
+    def scope_of_item(self) -> I32:
+        """int32 [m]: which part of the prompts each belongs to; parts have shares of the batch of their own."""
+        return self._scopes.of_item
+
+    def _issue(self, choice: Choice) -> Ticket:
+        parts = self._parts
         items, arms = choice.items, self.arms.arm[choice.items]
         first = np.unique(choice.pull, return_index=True)[1]
         parts.estimator.reserve((items if parts.estimator.per_prompt else arms)[first].astype(np.int32))
-        self._telemetry.serve(items, arms[first])
+        self._telemetry.serve(items, arms[first], choice.odds)
         self._limits.serve(items, self.step)
         if parts.guard is not None:
             parts.guard.serve(arms)
         self._count_in_flight(items, 1)
-        ticket = self._ledger.issue(self.step, items, choice.pull)
+        ticket = self._ledger.issue(self.step, items, choice.pull, self._chance(items, choice.propensity))
         return Ticket(ticket, self.arms.rows[items], arms, choice.propensity, self.step)
+
+    def _chance(self, items: I64, propensity: F64) -> F64:
+        """float64 [n]: probability of each slot's arm, its scope left to chance too; 0 = unknown, or never in doubt."""
+        if self._scopes.count > 1:
+            scope = self._scopes.of_item[items]
+            propensity = propensity * (np.bincount(scope)[scope] / len(items))
+        known = (
+            (propensity > 0.0) & (propensity < 1.0 - 1e-9) if len(self.arms.names) > 1 else propensity > 0.0
+        )
+        return np.where(known, propensity, 0.0)
 
     def _count_in_flight(self, items: I64, change: int) -> None:
         np.add.at(self._in_flight, items, change)
@@ -149,6 +213,8 @@ class ComposedCurriculum(Saved, Curriculum):
             np.concatenate(pulls),
         ]
         n = len(columns[0])
+        odds = [len(c.items) / n * c.odds for c in choices if c.odds is not None]
+        mixed: F64 | None = np.sum(odds, axis=0) if len(odds) == len(choices) else None
         shuffle = bandit.permutation(n, seed=self.config.seed, stream=STREAM_SPLIT, step=self._ledger.next_id)
         ends = np.cumsum([len(choice.items) for choice in choices])[:-1]
         # within a scope the slots keep their order: each one's probability is given those before it
@@ -156,7 +222,7 @@ class ComposedCurriculum(Saved, Curriculum):
         for number, column in enumerate(columns):
             columns[number] = np.empty_like(column)
             columns[number][slots] = column
-        return Choice(*columns)
+        return Choice(columns[0], columns[1], columns[2], mixed)
 
     def accept(self, feedback: Groups | Iterable[Feedback]) -> list[bool]:
         """Return which groups were new; a pull moves its unit's belief once all of its groups are in."""
@@ -169,7 +235,7 @@ class ComposedCurriculum(Saved, Curriculum):
                 groups, items, slots = groups.take(new), items[new], slots[new]
             total, weight = self._parts.statistic(groups), groups.rollouts.astype(np.float64)
             lag = np.maximum(self.step - self._ledger.policies(slots, groups.policy_step), 0)
-            self._telemetry.group(groups, lag)
+            self._telemetry.group(groups, items, lag, self._ledger.chance(slots))
             if self._parts.guard is not None:
                 self._parts.guard.observe(self.arms.arm[items], groups.solved, groups.rollouts)
             self._count_in_flight(items, -1)
@@ -246,7 +312,7 @@ class ComposedCurriculum(Saved, Curriculum):
     def metrics(self) -> dict[str, float]:
         """Return the run's counters, what the estimator shows, and each arm's pulls, mean and deviation."""
         mean, sd = self._beliefs()
-        out = {**self._telemetry.metrics(), "sparft/outstanding": float(len(self._ledger.waiting()[0]))}
+        out = {**self._telemetry.metrics(), "sparft/outstanding": float(self._ledger.open)}
         if self._parts.guard is not None:
             out["sparft/held_arms"] = float(self._parts.guard.held.sum())
         by_arm = {}
@@ -258,7 +324,7 @@ class ComposedCurriculum(Saved, Curriculum):
         return {
             **out,
             **self._gate.metrics(),
-            **arm_metrics(self._telemetry, mean, sd, by_arm, self.arms.names),
+            **self._telemetry.arm_metrics(mean, sd, by_arm),
         }
 
     def arm_table(self) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -62,6 +62,20 @@ class Groups:
                 int(np.searchsorted(self.start, np.flatnonzero(np.isinf(self.advantages))[0], "right")) - 1
             )
             raise ValueError(f"{self._where(group)}: advantages must be finite")
+
+    def __iter__(self) -> Iterator[Feedback]:
+        for index in range(len(self)):
+            span = slice(int(self.start[index]), int(self.start[index + 1]))
+            advantages = None if self.advantages is None else self.advantages[span]
+            step = -1 if self.policy_step is None else int(self.policy_step[index])
+            yield Feedback(
+                int(self.ticket[index]),
+                int(self.row[index]),
+                self.successes[span],
+                None if advantages is None or np.isnan(advantages).any() else advantages,
+                "trained" if self.trained is None or self.trained[index] else "discarded",
+                policy_step=None if step < 0 else step,
+            )
 
     def _where(self, index: int) -> str:
         return f"feedback for ticket {self.ticket[index]}, row {self.row[index]}"

@@ -29,6 +29,7 @@ _COLUMNS: dict[str, Any] = {
     "total": np.float64,  # the method's statistic, likewise
     "weight": np.float64,  # rollouts scored
     "policy": np.int64,  # optimiser steps of the policy that generated the group
+    "chance": np.float64,  # probability of the slot's arm; 0 where unknown
 }
 
 
@@ -61,7 +62,7 @@ class Ledger:
         self._prompts = prompts
         self._table: dict[str, Any] = {name: np.zeros(0, dtype=dtype) for name, dtype in _COLUMNS.items()}
 
-    def issue(self, step: int, items: I64, pull: I64) -> int:
+    def issue(self, step: int, items: I64, pull: I64, chance: F64) -> int:
         """Return the id of a new ticket; `pull`, int64 [n], numbers its pulls from 0."""
         n, ticket = len(items), self.next_id
         self.next_id += 1
@@ -71,6 +72,7 @@ class Ledger:
             "step": np.full(n, step),
             "pull": pull + self._next_pull,
             "policy": np.full(n, step),
+            "chance": chance,
         }
         self._next_pull += int(pull.max()) + 1
         for name, dtype in _COLUMNS.items():
@@ -106,6 +108,15 @@ class Ledger:
         out = np.full(len(wanted), -1, dtype=np.int64)
         out[found] = waiting[place[found]]
         return out
+
+    def chance(self, slots: I64) -> F64:
+        """float64 [n]: probability with which the arm of each slot was chosen; 0 where unknown."""
+        return self._table["chance"][slots]
+
+    @property
+    def open(self) -> int:
+        """Slots that still wait."""
+        return int(np.count_nonzero(self._table["status"] == OPEN))
 
     def policies(self, slots: I64, policy: I64 | None) -> I64:
         """int64 [n]: optimiser steps of the policy of each slot: `policy` where known, else those of the proposal."""
@@ -187,4 +198,6 @@ class Ledger:
             require(bool((pull >= 0).all() and (pull < next_pull).all()), "a pull that is not there")
             known = np.isin(table["status"], (OPEN, OBSERVED, CANCELLED))
             require(bool(known.all()), "unknown status of a slot")
+            chance = table["chance"]
+            require(bool(((chance >= 0.0) & (chance <= 1.0)).all()), "a probability outside [0, 1]")
         self.next_id, self._next_pull, self._table = next_id, next_pull, table

@@ -53,6 +53,9 @@ def variance(groups: Groups) -> F64:
     return np.where(n > 1, squares * n / np.maximum(n - 1, 1), 0.0)
 
 
+FROM_SUCCESSES: frozenset[Statistic] = frozenset({solve_rate, abs_advantage_unnorm, variance})
+"""Those that never look at advantages; any other may."""
+
 STATISTICS: dict[str, Statistic] = {
     "solve_rate": solve_rate,
     "abs_advantage": abs_advantage,

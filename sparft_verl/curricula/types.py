@@ -113,6 +113,17 @@ class Arms:
         return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
 
     @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """The different data sources, sorted."""
+        return tuple(sorted(set(self.source)))
+
+    @cached_property
+    def source_of_item(self) -> I32:
+        """int32 [m]: number of each prompt's data source in `sources`."""
+        number = {name: index for index, name in enumerate(self.sources)}
+        return np.fromiter((number[name] for name in self.source), np.int32, len(self.source))
+
+    @cached_property
     def _item_of_row(self) -> I64:
         table = np.full(int(self.rows.max()) + 1, -1, dtype=np.int64)
         table[self.rows] = np.arange(len(self.rows))

@@ -1,13 +1,15 @@
 """Finished rollouts, as they lie in verl's TransferQueue, into feedback for a curriculum."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sparft_verl.curricula import Feedback
-from sparft_verl.verl_plugin.success import SuccessRule, to_success
+from sparft_verl.curricula import Groups
+from sparft_verl.verl_plugin.columns import as_list, as_ragged, means, picked, sums
+from sparft_verl.verl_plugin.success import SuccessRule, to_successes
 
 ROW = "sparft_row"
 """Column that carries a prompt's row position from the data set to the finished rollout."""
@@ -16,6 +18,18 @@ TICKET = "sparft_ticket"
 
 DISCARDED_FIELDS = [ROW, TICKET, "data_source", "rm_scores", "extra_fields"]
 TRAINED_FIELDS = [*DISCARDED_FIELDS, "advantages", "response_mask"]
+
+__all__ = [
+    "DISCARDED_FIELDS",
+    "ROW",
+    "TICKET",
+    "TRAINED_FIELDS",
+    "Rollout",
+    "Rollouts",
+    "as_list",
+    "group",
+    "read_rollouts",
+]
 
 
 @dataclass(frozen=True)
@@ -34,73 +48,120 @@ class Rollout:
     """Optimiser steps of the policy that began it; None where the rollout engine does not say."""
 
 
+@dataclass(frozen=True)
+class Rollouts:
+    """n finished rollouts in columns; iterating gives each as a `Rollout`."""
+
+    keys: list[str]
+    uid: NDArray[np.int64]
+    """int64 [n]: number of the prompt's uid among all of them in alphabetical order."""
+    session: NDArray[np.int64]
+    output: NDArray[np.int64]
+    ticket: NDArray[np.int64]
+    row: NDArray[np.int64]
+    success: NDArray[np.float64]
+    advantage: NDArray[np.float64]
+    """float64 [n]: nan where it was not computed."""
+    version: NDArray[np.int64]
+    """int64 [n]: -1 where the rollout engine does not say."""
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[Rollout]:
+        columns = (self.ticket, self.row, self.success, self.advantage, self.version)
+        for key, *values in zip(self.keys, *(column.tolist() for column in columns), strict=True):
+            ticket, row, success, advantage, version = values
+            none = advantage != advantage
+            yield Rollout(
+                key, ticket, row, success, None if none else advantage, version if version >= 0 else None
+            )
+
+    @classmethod
+    def of(cls, rollouts: "Rollouts | Iterable[Rollout]") -> "Rollouts":
+        """Return `rollouts` in columns."""
+        if isinstance(rollouts, Rollouts):
+            return rollouts
+        some = list(rollouts)
+        return cls(
+            [one.key for one in some],
+            *_parsed([one.key for one in some]),
+            np.array([one.ticket for one in some], dtype=np.int64),
+            np.array([one.row for one in some], dtype=np.int64),
+            np.array([one.success for one in some], dtype=np.float64),
+            np.array([np.nan if one.advantage is None else one.advantage for one in some], dtype=np.float64),
+            np.array([-1 if one.version is None else one.version for one in some], dtype=np.int64),
+        )
+
+
 def read_rollouts(
     tags: Mapping[str, Mapping[str, Any]], data: Any, rules: Mapping[str, SuccessRule]
-) -> list[Rollout]:
+) -> Rollouts:
     """Return the rollouts in `data`, what verl's `kv_batch_get` gave for the keys of `tags`, verl's tag of each."""
     keys = list(tags)
-    columns = {name: as_list(data[name]) for name in (ROW, TICKET, "data_source", "extra_fields")}
-    scores = [float(score.sum()) for score in data["rm_scores"].unbind()]
-    advantages: list[float | None] = [None] * len(keys)
+    # what is the same for all rollouts of a prompt is read once: a value costs microseconds
+    prompt, session, output = _parsed(keys)
+    first = np.unique(prompt, return_index=True)[1].tolist()
+    row, ticket = (np.array(picked(data, name, first), dtype=np.int64)[prompt] for name in (ROW, TICKET))
+    sources = [str(source) for source in picked(data, "data_source", first)]
+    scores = sums(as_ragged(data["rm_scores"]))
+    verdicts = np.full(len(keys), np.nan)
+    for index, extra in enumerate(picked(data, "extra_fields")):
+        info = extra.get("reward_extra_info") if isinstance(extra, dict) else None
+        if info and (acc := info.get("acc")) is not None:
+            # A plain number of the reward function's verl files under `acc`, alone: a score, not a verdict.
+            (verdicts if "score" in info else scores)[index] = acc
+    advantage = np.full(len(keys), np.nan)
     if "advantages" in data.keys():  # noqa: SIM118 - a TensorDict, whose `in` asks something else
-        masks = [mask.bool() for mask in data["response_mask"].unbind()]
-        advantages = [
-            float(tokens[mask].mean()) if bool(mask.any()) else 0.0
-            for tokens, mask in zip(data["advantages"].unbind(), masks, strict=True)
-        ]
-    rollouts = []
-    for index, key in enumerate(keys):
-        extra = columns["extra_fields"][index]
-        info = (extra.get("reward_extra_info") if isinstance(extra, dict) else None) or {}
-        score, acc = scores[index], info.get("acc")
-        if acc is not None and "score" not in info:
-            # The reward function gave a plain number, and verl files it under `acc`: a score, not a verdict.
-            score, acc = float(acc), None
-        rollouts.append(
-            Rollout(
-                key=key,
-                ticket=int(columns[TICKET][index]),
-                row=int(columns[ROW][index]),
-                success=to_success(score, acc, str(columns["data_source"][index]), rules),
-                advantage=advantages[index],
-                version=tags[key].get("min_global_steps"),
-            )
-        )
-    return rollouts
+        advantage = means(as_ragged(data["advantages"]), as_ragged(data["response_mask"]))
+    versions = (tag.get("min_global_steps") for tag in tags.values())
+    return Rollouts(
+        keys,
+        prompt,
+        session,
+        output,
+        ticket,
+        row,
+        to_successes(scores, verdicts, sources, prompt, rules),
+        advantage,
+        np.array([-1 if version is None else version for version in versions], dtype=np.int64),
+    )
 
 
-def group(rollouts: Sequence[Rollout], kind: str) -> list[Feedback]:
-    """Return one Feedback per prompt group, ordered by ticket and row: sums must not depend on verl's batch order.
+def _parsed(keys: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return number of the uid, session and output of each key."""
+    parts = [key.rsplit("_", 2) for key in keys]
+    number = {uid: place for place, uid in enumerate(sorted({part[0] for part in parts}))}
+    return (
+        np.array([number[part[0]] for part in parts], dtype=np.int64),
+        np.array([int(part[1]) for part in parts], dtype=np.int64),
+        np.array([int(part[2]) for part in parts], dtype=np.int64),
+    )
+
+
+def group(rollouts: Rollouts | Iterable[Rollout], kind: str) -> Groups:
+    """Return the prompts' groups, ordered by ticket and row: sums must not depend on verl's batch order.
 
     A session may leave several outputs (multi-turn agents); its last one speaks for it, as in verl's own
     validation.
     """
-    last: dict[str, dict[int, tuple[int, Rollout]]] = {}
-    for rollout in rollouts:
-        uid, session, output = rollout.key.rsplit("_", 2)
-        sessions = last.setdefault(uid, {})
-        if int(session) not in sessions or int(output) > sessions[int(session)][0]:
-            sessions[int(session)] = (int(output), rollout)
-    feedback = []
-    for sessions in last.values():
-        members = [sessions[session][1] for session in sorted(sessions)]
-        advantages = [member.advantage for member in members]
-        versions = [member.version for member in members if member.version is not None]
-        feedback.append(
-            Feedback(
-                ticket=members[0].ticket,
-                row=members[0].row,
-                successes=np.array([member.success for member in members]),
-                advantages=None if None in advantages else np.array(advantages, dtype=np.float64),
-                kind=kind,
-                policy_step=min(versions, default=None),
-            )
-        )
-    return sorted(feedback, key=lambda item: (item.ticket, item.row))
-
-
-def as_list(column: Any) -> list[Any]:
-    """Return a TensorDict column as a list; verl yields tensors, stacks and linked lists for the same field."""
-    if hasattr(column, "tolist"):
-        return list(column.tolist())
-    return [getattr(item, "data", item) for item in column]
+    some = Rollouts.of(rollouts)
+    order = np.lexsort((some.output, some.session, some.uid, some.row, some.ticket))
+    uid, session = some.uid[order], some.session[order]
+    last = np.ones(len(order), dtype=np.bool_)
+    last[:-1] = (uid[1:] != uid[:-1]) | (session[1:] != session[:-1])
+    order, uid = order[last], uid[last]
+    begins = np.flatnonzero(np.append(True, uid[1:] != uid[:-1])) if len(uid) else np.zeros(0, np.int64)
+    version = some.version[order]
+    unknown = np.iinfo(np.int64).max
+    oldest = np.minimum.reduceat(np.where(version < 0, unknown, version), begins) if len(uid) else version
+    advantage = some.advantage[order]
+    return Groups(
+        some.ticket[order][begins],
+        some.row[order][begins],
+        some.success[order],
+        np.append(begins, len(order)),
+        None if np.isnan(advantage).all() else advantage,
+        np.full(len(begins), kind == "trained"),
+        np.where(oldest == unknown, -1, oldest) if (version >= 0).any() else None,
+    )

@@ -66,7 +66,7 @@ class Scorer:
             "extra_fields": [{"reward_extra_info": info}],
         }
         try:
-            success = read_rollouts({f"{row}_0_0": {}}, columns, self._rules)[0].success
+            success = float(read_rollouts({f"{row}_0_0": {}}, columns, self._rules).success[0])
         except CurriculumError as error:
             return Outcome(answer, score, acc, None, str(error))
         return Outcome(answer, score, acc, success)

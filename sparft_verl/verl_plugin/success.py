@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sparft_verl import success
-from sparft_verl.success import SuccessRule
+from sparft_verl.success import ANY_SOURCE, SuccessRule
 from sparft_verl.verl_plugin.errors import CurriculumError
 
-__all__ = ["SuccessRule", "parse_rules", "to_success"]
+__all__ = ["SuccessRule", "parse_rules", "to_success", "to_successes"]
 
 
 def parse_rules(raw: Mapping[str, Any] | None) -> dict[str, SuccessRule]:
@@ -22,3 +25,26 @@ def to_success(
 ) -> float:
     """Return the success in [0, 1] of one rollout, or raise CurriculumError: see `sparft_verl.success`."""
     return success.to_success(score, acc, source, rules, setting="+curriculum.success", error=CurriculumError)
+
+
+def to_successes(
+    scores: NDArray[np.float64],
+    verdicts: NDArray[np.float64],
+    sources: Sequence[str],
+    prompt: NDArray[np.int64],
+    rules: Mapping[str, SuccessRule],
+) -> NDArray[np.float64]:
+    """Return `to_success` of many rollouts at once, float64 [n].
+
+    Args:
+        scores: float64 [n]. verdicts: float64 [n], nan where the reward function gave none.
+        sources: data source of each prompt. prompt: int64 [n]: number of each rollout's prompt.
+        rules: by data source.
+    """
+    ruled = np.array([source in rules or ANY_SOURCE in rules for source in sources], dtype=np.bool_)
+    out = np.where(np.isnan(verdicts), scores, verdicts)
+    special = ruled[prompt] & np.isnan(verdicts) | ~((out >= 0.0) & (out <= 1.0))
+    for index in np.flatnonzero(special).tolist():
+        acc = None if np.isnan(verdicts[index]) else float(verdicts[index])
+        out[index] = to_success(float(scores[index]), acc, sources[prompt[index]], rules)
+    return out

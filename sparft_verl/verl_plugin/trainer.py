@@ -29,7 +29,7 @@ from sparft_verl.verl_plugin.feedback import (
     ROW,
     TICKET,
     TRAINED_FIELDS,
-    Rollout,
+    Rollouts,
     as_list,
     group,
     read_rollouts,
@@ -94,7 +94,10 @@ class CurriculumTrainer(PPOTrainer):
         pairs = zip(batch.keys, batch.tags, strict=True)
         tags = {key: tag for key, tag in pairs if not tag.get("is_padding", False)}
         with self.curriculum_sampler.clock:
-            self.curriculum_sampler.observe(group(self._rollouts(tags, TRAINED_FIELDS), "trained"))
+            fields = (
+                TRAINED_FIELDS if self.curriculum_sampler.curriculum.uses_advantages else DISCARDED_FIELDS
+            )
+            self.curriculum_sampler.observe(group(self._rollouts(tags, fields), "trained"))
         return batch
 
     def step(self, metrics: dict[str, Any], timing_raw: dict[str, float]) -> KVBatchMeta:
@@ -139,9 +142,9 @@ class CurriculumTrainer(PPOTrainer):
             admitted = self.curriculum_sampler.curriculum.admit(finished)
             return {uid[g.ticket, g.row] for g, good in zip(finished, admitted, strict=True) if not good}
 
-    def _rollouts(self, tags: Tags, fields: Sequence[str] = DISCARDED_FIELDS) -> list[Rollout]:
+    def _rollouts(self, tags: Tags, fields: Sequence[str] = DISCARDED_FIELDS) -> Rollouts:
         if not tags:
-            return []
+            return Rollouts.of([])
         data = tq.kv_batch_get(keys=list(tags), partition_id="train", select_fields=list(fields))
         return read_rollouts(tags, data, self.settings.success)
 

@@ -279,7 +279,7 @@ def test_the_first_difference_of_a_foreign_state_is_named_and_nothing_is_taken(c
         ({**state, "method": "other"}, "method was 'other'"),
         ({key: value for key, value in state.items() if key != "telemetry"}, "'telemetry' must be a dict"),
         ({**state, "step": -1}, "'step' must be an integer >= 0"),
-        ({**state, "telemetry": {**state["telemetry"], "solved": np.full(3, np.nan)}}, "not finite"),
+        ({**state, "telemetry": {**state["telemetry"], "solved": np.full(1, np.nan)}}, "not finite"),
         ({**state, "ledger": {**state["ledger"], "next_id": 0}}, "never issued"),
         ({**state, "limits": {**state["limits"], "seen": np.array([99])}}, "a prompt that is not there"),
         *damaged_vectors(state),

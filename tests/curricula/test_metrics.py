@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sparft_verl.curricula import CurriculumConfig, Feedback, build
+from sparft_verl.curricula.compose import ComposedCurriculum
 
 
 def test_shares_of_a_step_and_of_the_run_by_hand(arms_of, group_of):
@@ -60,7 +61,7 @@ def test_each_arm_has_its_series_up_to_32_arms_and_quantiles_stand_for_more(conf
             keys |= set(curriculum.metrics())
         assert ("sparft/arm/arm3/pulls" in keys) == (count == 32)
         assert ("sparft/arms/pulls_median" in keys) == (count == 33)
-        assert len(keys) <= 17 + 4 * 32
+        assert len(keys) <= 30 + 5 * 32 and (count == 32 or len(keys) <= 100)
 
 
 def test_what_a_method_watches_is_among_its_metrics(arms_of, group_of):
@@ -140,3 +141,87 @@ def test_known_difficulties_are_averaged_over_an_arm(arms_of):
     difficulty[np.flatnonzero(arms.arm == 0)[0]] = 0.75
     table = build(CurriculumConfig(), dataclasses.replace(arms, difficulty=difficulty)).arm_table()
     assert [arm["difficulty"] for arm in table] == [0.5, None]
+
+
+def test_the_largest_of_many_arms_and_sources_are_named_by_rank(arms_of):
+    """40 arms of which arm 7 and then arm 3 are served most; 40 sources."""
+    arms = arms_of([1] * 40)
+    arms = dataclasses.replace(arms, source=tuple(f"s{k:02}" for k in range(40)))
+    curriculum = build(CurriculumConfig.of(method="sequential", repeat=True), arms)
+    assert isinstance(curriculum, ComposedCurriculum)
+    for arm in [7, 7, 7, 3, 3, 39]:
+        curriculum.retell([int(arms.rows[np.flatnonzero(arms.arm == arm)[0]])])
+    metrics = curriculum.metrics()
+    assert [metrics[f"sparft/arms/top{rank}/number"] for rank in (1, 2, 3, 4)] == [7.0, 3.0, 39.0, 0.0]
+    assert [metrics[f"sparft/arms/top{rank}/pulls"] for rank in (1, 2, 3, 4)] == [3.0, 2.0, 1.0, 0.0]
+    assert [metrics[f"sparft/arms/pulls_{what}"] for what in ("min", "median", "max")] == [0.0, 0.0, 3.0]
+    assert not any("/source/" in name or "/arm/" in name for name in metrics)
+
+
+def test_staleness_and_the_solve_rate_of_each_source_by_hand(arms_of, group_of):
+    arms = dataclasses.replace(arms_of([4]), source=("maths", "maths", "code", "logic"))
+    curriculum = build(CurriculumConfig.of(method="uniform"), arms)
+    ticket = curriculum.propose(4)
+    curriculum.tick(5)
+    rates = dict(zip(arms.rows.tolist(), (0.0, 0.5, 1.0, 0.25), strict=True))
+    curriculum.observe(
+        group_of(ticket.id, row, rates[row], policy_step=2 if rates[row] == 1.0 else 5)
+        for row in ticket.rows.tolist()
+        if rates[row] != 0.25
+    )
+    metrics = curriculum.metrics()
+    assert (metrics["sparft/lag"], metrics["sparft/lag_max"]) == (1.0, 3.0)
+    assert metrics["sparft/source/maths/solve_rate"] == 0.25 and metrics["sparft/source/maths/groups"] == 2.0
+    assert metrics["sparft/source/code/solve_rate"] == 1.0
+    assert "sparft/source/logic/solve_rate" not in metrics
+    curriculum.tick(6)
+    assert curriculum.metrics()["sparft/lag_max"] == 3.0  # the last step stands until a group comes
+
+
+@pytest.mark.parametrize("quota", [{}, {"maths": 0.7}])
+def test_the_mix_corrected_solve_rate_is_that_of_the_data(arms_of, quota):
+    """Three arms of 300, 200 and 100 prompts, solved at 0, 1/2 and 1: mean over the data 1/3, whatever is chosen."""
+    arms = arms_of([300, 200, 100])
+    settings = {"method": "sparft", "floor": 0.1, "sigma": 0.3, "quota": quota}
+    plain, corrected, effective = [], [], []
+    for seed in range(40):
+        curriculum = build(CurriculumConfig.of({**settings, "seed": seed}), arms)
+        for step in range(1, 6):
+            ticket = curriculum.propose(64)
+            groups = zip(ticket.rows.tolist(), ticket.arms.tolist(), strict=True)
+            curriculum.observe([Feedback(ticket.id, row, [arm / 2, arm / 2]) for row, arm in groups])
+            curriculum.tick(step)
+        metrics = curriculum.metrics()
+        plain.append(metrics["sparft/solve_rate"])
+        corrected.append(metrics["sparft/solve_rate_mix"])
+        effective.append(metrics["sparft/solve_rate_mix_ess"])
+    spread = np.std(corrected) / np.sqrt(40)
+    assert abs(np.mean(corrected) - 1 / 3) < 3.5 * spread + 0.01
+    assert abs(np.mean(plain) - 1 / 3) > 0.1
+    assert all(1.0 <= ess <= 64.0 for ess in effective)
+
+
+def test_nothing_is_corrected_where_probabilities_are_unknown_or_certain(arms_of, answer_of):
+    for method in ("mopps", "sequential"):
+        curriculum = build(CurriculumConfig.of(method=method), arms_of([5, 5]))
+        ticket = curriculum.propose(4)
+        curriculum.observe(answer_of(ticket, slot, [0.5] * 2) for slot in range(4))
+        assert not any("mix" in name for name in curriculum.metrics())
+
+
+def test_probabilities_of_arms_are_those_of_the_last_proposal_and_survive_a_save(arms_of, answer_of):
+    arms = arms_of([5, 5, 5])
+    for method in ("sparft", "sec", "uniform", "stratified"):
+        curriculum = build(CurriculumConfig.of(method=method), arms)
+        for step in (1, 2):
+            ticket = curriculum.propose(3)
+            curriculum.observe(answer_of(ticket, slot, [0.0, 0.5, 1.0]) for slot in range(3))
+            curriculum.tick(step)
+        metrics = curriculum.metrics()
+        odds = [metrics[f"sparft/arm/arm{k}/probability"] for k in range(3)]
+        assert sum(odds) == pytest.approx(1.0)
+        if method != "stratified":
+            assert odds[ticket.arms[0]] == pytest.approx(ticket.propensity[0])
+        again = build(curriculum.config, arms)
+        again.load_state_dict(curriculum.state_dict())
+        assert again.metrics() == metrics

@@ -12,14 +12,24 @@ import numpy as np
 
 from sparft_verl import bandit
 from sparft_verl.bandit import Identity, choose
-from sparft_verl.curricula.choosers.base import STREAM_CHOICE, STREAM_HELD, THREADS, Choice, Chooser, Request
+from sparft_verl.curricula.choosers.base import (
+    STREAM_CHOICE,
+    STREAM_HELD,
+    STREAM_SAMPLE,
+    THREADS,
+    Choice,
+    Chooser,
+    Request,
+)
 from sparft_verl.curricula.columns import mentions
 from sparft_verl.curricula.laws import Law, law_of
 from sparft_verl.curricula.order import Mask, Order
 from sparft_verl.curricula.types import F64, I32, I64
 
+Chosen = tuple[I32, F64, F64 | None]
 
-class _Arms(Chooser):
+
+class ArmChooser(Chooser):
     """What both have in common: re-tested arms come first, prompts come from the order."""
 
     def __init__(self, order: Order, *, seed: int, utility: Any = None, floor: float = 0.0) -> None:
@@ -37,18 +47,26 @@ class _Arms(Chooser):
         held = np.zeros(len(capacity), dtype=np.bool_) if request.held is None else request.held
         if capacity[~held].sum() < n:  # a batch must be filled
             held = np.zeros_like(held)
-        chosen, propensity = self._rest(request, n, belief, capacity, held)
+        chosen, propensity, odds = self._rest(request, n, belief, capacity, held)
         arms = np.concatenate([np.array(forced, dtype=np.int32), chosen])
         items = self._order.fill(arms + request.scope * len(capacity), request.blocked, request.repeat)
-        pulls = np.concatenate([np.arange(len(forced)), self._pulls(chosen) + len(forced)])
-        return Choice(items, np.concatenate([np.ones(len(forced)), propensity]), pulls)
+        pulls = np.concatenate([np.arange(len(forced)), self.pulls(chosen) + len(forced)])
+        return Choice(items, np.concatenate([np.ones(len(forced)), propensity]), pulls, odds)
 
-    def _rest(self, request: Request, n: int, belief: Any, capacity: I64, held: Mask) -> tuple[I32, F64]:
-        """Return arms, int32 [n], and their probabilities, float64 [n]."""
-        raise NotImplementedError
+    def sample(self, request: Request, belief: Any) -> I32:
+        """int32 [n]: arms of independent slots, by draws of their own: `propose` never sees these."""
+        return choose(
+            belief,
+            request.n,
+            capacity=request.capacity,
+            utility=self._utility,
+            floor=self._floor,
+            threads=THREADS,
+            **self._key(request, STREAM_SAMPLE),
+        )
 
-    def _pulls(self, arms: I32) -> I64:
-        """int64 like `arms`: number of each slot's pull."""
+    def _rest(self, request: Request, n: int, belief: Any, capacity: I64, held: Mask) -> Chosen:
+        """Return arms, int32 [n], their probabilities, float64 [n], and those of all arms at the first slot, [K]."""
         raise NotImplementedError
 
     def _key(self, request: Request, stream: int) -> dict[str, Any]:
@@ -60,10 +78,10 @@ class _Arms(Chooser):
         return words.reshape(n, 2) * 2.0**-32
 
 
-class ArmPerSlot(_Arms):
+class ArmPerSlot(ArmChooser):
     """Each slot draws from every arm's belief and takes the best arm that has a prompt left."""
 
-    def _rest(self, request: Request, n: int, belief: Any, capacity: I64, held: Mask) -> tuple[I32, F64]:
+    def _rest(self, request: Request, n: int, belief: Any, capacity: I64, held: Mask) -> Chosen:
         arms, propensity = np.empty(n, dtype=np.int32), np.empty(n)
         at_floor, share = self._at_floor(request, n, capacity, held, arms, propensity)
         free = np.where(held, 0, capacity)
@@ -79,10 +97,12 @@ class ArmPerSlot(_Arms):
             threads=THREADS,
             **self._key(request, STREAM_CHOICE),
         )
-        propensity[rest] = (1.0 - share) * slot_propensities(
-            law_of(belief, self._utility), chosen, free, floor
-        )
-        return arms, propensity
+        of_slots, odds = slot_propensities(law_of(belief, self._utility), chosen, free, floor)
+        propensity[rest] = (1.0 - share) * of_slots
+        if odds is not None:
+            odds = (1.0 - share) * odds
+            odds[held & (capacity > 0)] += self._floor
+        return arms, propensity, odds
 
     def _at_floor(
         self, request: Request, n: int, capacity: I64, held: Mask, arms: I32, propensity: F64
@@ -101,20 +121,17 @@ class ArmPerSlot(_Arms):
         gone[slots[fits]] = True
         return gone, share
 
-    def _pulls(self, arms: I32) -> I64:
-        return np.arange(len(arms))
 
-
-class ArmPerBatch(_Arms):
+class ArmPerBatch(ArmChooser):
     """One draw for the whole batch: its best arm serves until it runs out, then the next best of the same draw."""
 
-    def _rest(self, request: Request, n: int, belief: Any, capacity: I64, held: Mask) -> tuple[I32, F64]:
+    def _rest(self, request: Request, n: int, belief: Any, capacity: I64, held: Mask) -> Chosen:
         law = law_of(belief, self._utility)
         arms, propensity = np.empty(n, dtype=np.int32), np.empty(n)
         free = (np.where(held, 0, capacity) > 0).astype(np.int64)
         reachable = np.flatnonzero(capacity > 0)
         by_floor = self._floor * len(reachable)
-        filled = 0
+        filled, odds_of_arms = 0, None
         ranked: tuple[list[int], list[int]] = (
             [],
             [],
@@ -132,8 +149,13 @@ class ArmPerBatch(_Arms):
                 best = int(reachable[int(word[1] * len(reachable))])
             else:
                 best = int(choose(belief, 1, capacity=free, utility=self._utility, **key)[0])
-            drawn = law.next_best_probability(free > 0, ranked[1])[best] if free[best] else 0.0
+            drawn = 0.0
+            if free[best] or filled == 0:
+                by_draw = law.next_best_probability(free > 0, ranked[1])
+                drawn = float(by_draw[best])
             if filled == 0:
+                odds_of_arms = (1.0 - by_floor) * by_draw
+                odds_of_arms[reachable] += self._floor
                 odds = (weight[0], weight[1] * drawn)
             else:
                 after_floor = law.next_best_probability(free > 0, ranked[0])[best] if weight[0] else 0.0
@@ -146,14 +168,19 @@ class ArmPerBatch(_Arms):
             weight, filled = (odds[0] / probability, odds[1] / probability), filled + take
             free[best] = 0
             ranked[1].append(best)
-        return arms, propensity
+        return arms, propensity, odds_of_arms
 
-    def _pulls(self, arms: I32) -> I64:
+    def pulls(self, arms: I32) -> I64:
+        """int64 like `arms`: slots of one arm are one pull."""
         return np.unique(arms, return_inverse=True)[1].astype(np.int64).reshape(-1)
 
 
-def slot_propensities(law: Law, arms: I32, capacity: I64, floor: float) -> F64:
-    """float64 [n]: probability of each slot's arm, given which arms had capacity left at that slot."""
+def slot_propensities(law: Law, arms: I32, capacity: I64, floor: float) -> tuple[F64, F64 | None]:
+    """Return the probability of each slot's arm, given which arms had capacity left at that slot, float64 [n].
+
+    And that of every arm at the first slot, float64 [K]; None where there is no slot.
+    """
+    odds = None
     out = np.empty(len(arms))
     ends = np.flatnonzero(mentions(arms) + 1 == capacity[arms]) + 1  # slots after which an arm is used up
     left = capacity > 0
@@ -162,7 +189,9 @@ def slot_propensities(law: Law, arms: I32, capacity: I64, floor: float) -> F64:
         if start < end:
             probability = law.argmax_probability(left)
             open_arms = int(left.sum())
-            out[start:end] = (floor + (1.0 - floor * open_arms) * probability)[arms[start:end]]
+            probability = np.where(left, floor + (1.0 - floor * open_arms) * probability, 0.0)
+            odds = probability if odds is None else odds
+            out[start:end] = probability[arms[start:end]]
             left[arms[end - 1]] &= end not in ends
         start = end
-    return out
+    return out, odds

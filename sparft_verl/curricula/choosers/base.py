@@ -7,8 +7,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from sparft_verl.curricula.order import Mask
-from sparft_verl.curricula.types import F64, I64
+from sparft_verl.curricula.types import F64, I32, I64
 
 STREAM_CHOICE = 1
 """Stream of the draws of scope 0; scope g uses STREAM_CHOICE + g."""
@@ -18,6 +20,8 @@ STREAM_SPLIT = 1 << 25
 """Stream of the shuffle that mixes the slots of different data sources."""
 STREAM_MIX = 1 << 26
 """Stream of the shuffle within one scope, for choosers that rank prompts, plus the scope."""
+STREAM_SAMPLE = 1 << 27
+"""Stream of the draws that only estimate a probability, plus the scope."""
 UNLIMITED = 1 << 40
 """Capacity of an arm whose prompts may be repeated within a batch."""
 THREADS = min(2, os.cpu_count() or 1)
@@ -57,6 +61,9 @@ class Choice:
     """Probability of the slot's arm, given what was left; nan where it is not known in closed form."""
     pull: I64
     """Which pull of this choice the slot belongs to, from 0 without gaps; slots of one pull share one arm."""
+    odds: F64 | None = None
+    """float64 [K]: probability of each arm at the first slot, re-tests apart; shares of the batch where these are
+    settled beforehand (in turn, evenly); None where not known in closed form."""
 
 
 class Chooser(ABC):
@@ -64,6 +71,10 @@ class Chooser(ABC):
 
     per_prompt: bool = False
     """Whether it ranks single prompts: those in flight then wait for their feedback, while there are others."""
+
+    def pulls(self, arms: I32) -> I64:
+        """int64 like `arms`, those of one batch: number of each slot's pull; by default each slot is one."""
+        return np.arange(len(arms))
 
     @abstractmethod
     def choose(self, request: Request, belief: Any) -> Choice:

@@ -44,4 +44,4 @@ class EvenArms(Chooser):
                 level[pulls + 1.0] = level.get(pulls + 1.0, 0) + 1
                 heapq.heappush(heap, (pulls + 1.0, next(words), arm))
         items = self._order.fill(arms + request.scope * len(capacity), request.blocked, request.repeat)
-        return Choice(items, propensity, np.arange(n))
+        return Choice(items, propensity, np.arange(n), np.bincount(arms, minlength=len(capacity)) / n)

@@ -40,15 +40,17 @@ class InTurn(Chooser):
         blocked_left = self._blocked_left(request) if random and stuck.any() else None
         items = self._order.take(scope, request.n, request.blocked, request.repeat)
         arms = self._arm[items]
-        propensity = np.ones(request.n)
+        propensity, odds = np.ones(request.n), np.bincount(arms, minlength=self._arms) / request.n
         if random:
             left = self._left[scope] - (0 if blocked_left is None else blocked_left)
+            first = left if left.any() else free
+            odds = first / first.sum()
             propensity = self._shares(arms, left, free, request.repeat)
             passes = int(self._order.epoch[scope]) - before
             self._left[scope] = (
                 self._left[scope] + passes * self._sizes[scope] - np.bincount(arms, minlength=self._arms)
             )
-        return Choice(items, propensity, np.arange(request.n))
+        return Choice(items, propensity, np.arange(request.n), odds)
 
     def _free(self, request: Request) -> I64:
         """int64 [K]: prompts that may be served; under `repeat` the capacity does not say."""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from sparft_verl.curricula import Feedback
+from sparft_verl.curricula import Groups
 from sparft_verl.verl_plugin.errors import CurriculumError
 from sparft_verl.verl_plugin.feedback import ROW, TICKET, Rollout, group
 from sparft_verl.verl_plugin.success import SuccessRule, to_success
@@ -13,8 +13,8 @@ TENSORS = ("token_level_scores", "advantages", "response_mask")
 COLUMNS = ("uid", "data_source", "extra_info")
 
 
-def read_batch(batch: Any, rules: Mapping[str, SuccessRule]) -> list[Feedback]:
-    """Return one Feedback per prompt group of `batch`, the DataProto that the trainer hands out after a step.
+def read_batch(batch: Any, rules: Mapping[str, SuccessRule]) -> Groups:
+    """Return the prompt groups of `batch`, the DataProto that the trainer hands out after a step.
 
     Scores are those without KL. Raises CurriculumError when the batch lacks what a curriculum reads.
     """
