@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from .journals import events, replay, saved_curriculum, served
+from benchmarks.e2e_full.journals import events, replay, saved_curriculum, served
 
 pytestmark = pytest.mark.e2e
 

@@ -2,9 +2,8 @@
 
 import pytest
 
+from benchmarks.e2e_full.journals import events
 from sparft_verl.verl_plugin.cpu.overrides import cpu_env
-
-from .journals import events
 
 pytestmark = pytest.mark.e2e
 

@@ -1,10 +1,13 @@
-"""verl's FSDP2 engines, with two loops over rows and tokens taken out that cost more than the model does."""
+"""verl's FSDP2 engines without what needs an accelerator, and without two loops that cost more than the model does."""
 
+import dataclasses
 from typing import Any
 
 import torch
 from tensordict import NonTensorStack, TensorDict
+from transformers import AutoModelForTokenClassification
 from verl.utils import tensordict_utils as tu
+from verl.utils.torch_dtypes import PrecisionType
 from verl.utils.torch_functional import entropy_from_logits
 from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead, FSDPEngineWithValueHead
 
@@ -23,6 +26,18 @@ def computable(data: TensorDict) -> TensorDict:
 
 class CpuEngineWithLMHead(FSDPEngineWithLMHead):
     """Language model. Log-probabilities come from one call for all tokens; verl makes one per token on a CPU."""
+
+    def _build_fsdp_module(self, module: torch.nn.Module) -> torch.nn.Module:
+        """Return `module` sharded. One that is only read, the reference, is sharded as one that learns.
+
+        verl would put it in pinned memory, out of the accelerator's way, which only exists beside one.
+        """
+        asked = self.engine_config
+        self.engine_config = dataclasses.replace(asked, forward_only=False)
+        try:
+            return super()._build_fsdp_module(module)
+        finally:
+            self.engine_config = asked
 
     def forward_backward_batch(self, data: TensorDict, *args: Any, **kwargs: Any) -> Any:
         return super().forward_backward_batch(computable(data), *args, **kwargs)
@@ -48,7 +63,26 @@ class CpuEngineWithLMHead(FSDPEngineWithLMHead):
 
 
 class CpuEngineWithValueHead(FSDPEngineWithValueHead):
-    """Critic."""
+    """Critic. Attention is what the model's configuration says; verl's loader asks for flash attention, always."""
+
+    def _build_module(self) -> torch.nn.Module:
+        """Return the model at `critic.model.path` with one new output per token, the value."""
+        settings = self.model_config
+        if settings.use_liger or settings.use_fused_kernels:
+            raise ValueError(
+                "critic.model.use_liger and critic.model.use_fused_kernels need a GPU; leave both at False."
+            )
+        # Without dropout: a value must not depend on when it is asked for.
+        settings.hf_config.update({"num_labels": 1, "classifier_dropout": 0.0, "hidden_dropout": 0.0})
+        module = AutoModelForTokenClassification.from_pretrained(
+            settings.local_path,
+            config=settings.hf_config,
+            dtype=PrecisionType.to_dtype(self.engine_config.model_dtype or "fp32"),
+            trust_remote_code=settings.trust_remote_code,
+        )
+        if settings.enable_gradient_checkpointing:
+            module.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        return module
 
     def forward_backward_batch(self, data: TensorDict, *args: Any, **kwargs: Any) -> Any:
         return super().forward_backward_batch(computable(data), *args, **kwargs)

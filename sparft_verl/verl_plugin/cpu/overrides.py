@@ -31,20 +31,11 @@ def cpu_overrides(
         )
     micro_batch = batch * rollouts // world
     actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
-    single = "fp32"  # half precision is slower than single on most CPUs, and the log-probs would not match
     return [
         f"data.train_batch_size={batch}",
         "data.dataloader_num_workers=0",
-        "+actor_rollout_ref.model.override_config.attn_implementation=sdpa",
-        "actor_rollout_ref.model.use_remove_padding=False",
-        "actor_rollout_ref.model.enable_gradient_checkpointing=False",
-        f"{actor}.strategy=fsdp2",
-        f"{actor}.fsdp_config.strategy=fsdp2",
-        f"{actor}.fsdp_config.use_torch_compile=False",
+        *_engine(actor, f"{actor}.fsdp_config", "actor_rollout_ref.model"),
         f"{actor}.use_torch_compile=False",
-        f"+{actor}.fsdp_config.mixed_precision.param_dtype={single}",
-        f"+{actor}.fsdp_config.mixed_precision.reduce_dtype={single}",
-        f"+{actor}.fsdp_config.mixed_precision.buffer_dtype={single}",
         f"{actor}.ppo_mini_batch_size={batch}",
         f"{actor}.ppo_micro_batch_size_per_gpu={micro_batch}",
         f"{rollout}.name={ROLLOUT}",
@@ -53,8 +44,12 @@ def cpu_overrides(
         f"{rollout}.tensor_model_parallel_size=1",
         f"{rollout}.log_prob_micro_batch_size_per_gpu={micro_batch}",
         f"{rollout}.free_cache_engine=False",
-        # Read only in a run with a reference policy, which verl then refuses to start without it.
+        # Read only in a run with a reference policy, which verl then refuses to start without a micro-batch.
+        *_sharding("actor_rollout_ref.ref.fsdp_config"),
         f"actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu={micro_batch}",
+        # Read only in a run with a critic.
+        *_engine("critic", "critic.fsdp", "critic.model"),
+        f"critic.ppo_micro_batch_size_per_gpu={micro_batch}",
         # No Ray actor for the agent loop and the reward (0 stands for the trainer's process), a light one for
         # the balancer: every actor that imports verl pays seconds of CPU at start.
         f"++{rollout}.agent.agent_loop_manager_class={AGENT_LOOP_MANAGER}",
@@ -68,6 +63,29 @@ def cpu_overrides(
         *(("ray_kwargs.ray_init.num_cpus=null",) if cluster else _own_ray(ranks + separate)),
         *(_apart(rollout) if separate else ()),
     ]
+
+
+def _engine(role: str, fsdp: str, model: str) -> tuple[str, ...]:
+    """Return what a training engine and its model need; the three are paths in verl's configuration."""
+    return (
+        f"{role}.strategy=fsdp2",
+        *_sharding(fsdp),
+        f"+{model}.override_config.attn_implementation=sdpa",
+        f"{model}.use_remove_padding=False",
+        f"{model}.enable_gradient_checkpointing=False",
+    )
+
+
+def _sharding(fsdp: str) -> tuple[str, ...]:
+    """Return how a model is sharded and in which precision it computes."""
+    single = "fp32"  # half precision is slower than single on most CPUs, and the log-probs would not match
+    return (
+        f"{fsdp}.strategy=fsdp2",
+        f"{fsdp}.use_torch_compile=False",
+        f"+{fsdp}.mixed_precision.param_dtype={single}",
+        f"+{fsdp}.mixed_precision.reduce_dtype={single}",
+        f"+{fsdp}.mixed_precision.buffer_dtype={single}",
+    )
 
 
 def _own_ray(devices: int) -> tuple[str, ...]:

@@ -1,17 +1,19 @@
 """What stands in for a part of verl, held against that part."""
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from tensordict import NonTensorData, NonTensorStack, TensorDict
+from transformers import AutoConfig
 from verl.experimental.agent_loop import AgentLoopOutput
 from verl.trainer.ppo.v1 import agent_loop_tq
 from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
 
-from sparft_verl.verl_plugin.cpu.fsdp import CpuEngineWithLMHead, computable
+from sparft_verl.verl_plugin.cpu.fsdp import CpuEngineWithLMHead, CpuEngineWithValueHead, computable
 from sparft_verl.verl_plugin.cpu.rows import trajectory_row
 
 from .conftest import build_model
@@ -69,6 +71,44 @@ def test_log_probs_entropy_and_gradients_are_verls(settings: dict[str, Any]) -> 
         assert got[name].offsets().tolist() == tensor.offsets().tolist() == [0, 5, 14, 17, 24]
         torch.testing.assert_close(got[name].values(), tensor.values(), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(gradient, expected_gradient, atol=1e-4, rtol=1e-4)
+
+
+def critic(folder: Path, **settings: Any) -> CpuEngineWithValueHead:
+    """A critic's engine, before verl shards its model, on the test's model saved in `folder`."""
+    build_model().save_pretrained(folder)
+    engine = object.__new__(CpuEngineWithValueHead)
+    engine.pad_to_length = None
+    engine.engine_config = SimpleNamespace(model_dtype="fp32", entropy_checkpointing=False)
+    defaults = {"use_liger": False, "use_fused_kernels": False, "enable_gradient_checkpointing": False}
+    engine.model_config = SimpleNamespace(
+        local_path=str(folder),
+        hf_config=AutoConfig.from_pretrained(folder, attn_implementation="sdpa"),
+        trust_remote_code=False,
+        **(defaults | settings),
+    )
+    return engine
+
+
+def test_a_critic_is_the_model_with_a_value_per_token_and_the_attention_of_its_configuration(
+    tmp_path,
+) -> None:
+    engine = critic(tmp_path)
+    engine.module = engine._build_module()
+    assert engine.module.config._attn_implementation == "sdpa"
+    embedding = engine.module.get_input_embeddings().weight
+    torch.testing.assert_close(embedding, build_model().get_input_embeddings().weight)
+    data = batch()
+    inputs, arguments = engine.prepare_model_inputs(data)
+    values = engine.prepare_model_outputs(engine.module(**inputs, use_cache=False), arguments, data, None)
+    assert values["values"].offsets().tolist() == [0, 5, 14, 17, 24]
+    values["values"].values().sum().backward()
+    assert engine.module.score.weight.grad.abs().sum() > 0 and embedding.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("setting", ["use_liger", "use_fused_kernels"])
+def test_a_critic_with_kernels_of_a_gpu_is_refused_by_name(tmp_path, setting: str) -> None:
+    with pytest.raises(ValueError, match=f"{setting}.*False"):
+        critic(tmp_path, **{setting: True})._build_module()
 
 
 def test_only_columns_of_objects_stay_behind() -> None:

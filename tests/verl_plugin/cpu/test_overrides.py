@@ -28,6 +28,24 @@ def test_verls_own_configuration_takes_every_override() -> None:
     assert callable(manager.create)
 
 
+def test_a_critic_needs_only_its_model_from_the_user() -> None:
+    critic = composed("algorithm.adv_estimator=gae", "critic.model.path=folder").critic
+    assert (critic.strategy, critic.fsdp.strategy, critic.ppo_micro_batch_size_per_gpu) == (
+        "fsdp2",
+        "fsdp2",
+        128,
+    )
+    assert critic.fsdp.mixed_precision.param_dtype == "fp32"
+    assert critic.model.override_config.attn_implementation == "sdpa"
+
+
+def test_the_reference_computes_in_the_precision_of_the_policy() -> None:
+    config = composed("actor_rollout_ref.actor.use_kl_loss=True").actor_rollout_ref
+    assert config.ref.fsdp_config.mixed_precision == config.actor.fsdp_config.mixed_precision
+    assert config.ref.fsdp_config.mixed_precision.param_dtype == "fp32"
+    assert config.ref.strategy == config.ref.fsdp_config.strategy == "fsdp2"
+
+
 def test_what_the_user_puts_after_them_holds() -> None:
     config = composed("actor_rollout_ref.rollout.n=4", "reward.num_workers=2")
     assert (config.actor_rollout_ref.rollout.n, config.reward.num_workers) == (4, 2)
