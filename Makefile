@@ -13,7 +13,7 @@ CONSTRAINTS := requirements/constraints-$(PY_TAG).txt
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test e2e test-verl-matrix check resolve install bench-step bench-kernel bench-curricula bench-overhead bench-prepare \
+.PHONY: demo test e2e e2e-full test-verl-matrix recipes-check check resolve install bench-step bench-kernel bench-curricula bench-overhead bench-prepare \
 	gpu-check cuda-report sanitize clean
 
 demo: $(STAMP)  ## the whole road on a machine without a GPU: tasks, artefact, real verl, report
@@ -22,11 +22,17 @@ demo: $(STAMP)  ## the whole road on a machine without a GPU: tasks, artefact, r
 test: $(STAMP)  ## every test that needs no GPU, real verl included
 	$(BIN)/python -m pytest -q
 
+e2e-full: $(STAMP)  ## real verl through every mode, with kills; by hand, in resumable parts
+	$(BIN)/python -m benchmarks.e2e_full --work build/e2e-full --json benchmarks/results/e2e-full.json
+
 e2e: $(STAMP)  ## only the tests that run real verl
 	$(BIN)/python -m pytest -q -m e2e
 
 test-verl-matrix: $(STAMP)  ## contract tests against the wheels of verl 0.7.1, 0.8.0, 0.9.0 and 0.9.1 (downloads them)
 	$(BIN)/python .ci/verl_matrix.py
+
+recipes-check: $(STAMP)  ## every recipe: its configuration against real verl, two real steps of each folder on the CPU
+	$(BIN)/python -m recipes.check
 
 check: $(STAMP)  ## lint, format, types
 	$(BIN)/ruff check .

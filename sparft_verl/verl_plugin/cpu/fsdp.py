@@ -27,6 +27,8 @@ def computable(data: TensorDict) -> TensorDict:
 class CpuEngineWithLMHead(FSDPEngineWithLMHead):
     """Language model. Log-probabilities come from one call for all tokens; verl makes one per token on a CPU."""
 
+    engine_config: Any
+
     def _build_fsdp_module(self, module: torch.nn.Module) -> torch.nn.Module:
         """Return `module` sharded. One that is only read, the reference, is sharded as one that learns.
 

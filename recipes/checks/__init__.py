@@ -1,0 +1,1 @@
+"""What `make recipes-check` does, part by part; nothing here needs a GPU."""
