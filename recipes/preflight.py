@@ -21,12 +21,12 @@ ONE_ARM = ("random", "stratified")
 
 
 def _versions(pins: Pins) -> Iterator[str]:
-    """verl must be one that the plug-in supports; of the others only absence is a problem, difference a remark."""
+    """verl must have the trainer that the recipes are written for; of the others only absence is a problem."""
     from packaging.version import Version
 
     from sparft_verl.verl_plugin.switch import SUPPORTED_VERL
 
-    low, high = SUPPORTED_VERL
+    low, high = Version(pins.versions["verl"]), SUPPORTED_VERL[1]
     for package, pinned in pins.versions.items():
         try:
             found = metadata.version(package)
