@@ -60,7 +60,7 @@ def main() -> None:
 
 def _meaning(absent: dict[str, str], most: int) -> list[dict[str, Any]]:
     threads = stages.THREADS
-    table = meaning.measure("reasoning-gym families", meaning.reasoning_gym(min(most, 3000)), threads)
+    table = meaning.measure("reasoning-gym families", meaning.reasoning_gym(min(most, 1500)), threads)
     folder = os.environ.get("SPARFT_DATA")
     if not folder:
         absent["real data"] = "SPARFT_DATA names no folder with the public sets"
