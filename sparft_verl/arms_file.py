@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sparft_verl.atomic import written_aside
 from sparft_verl.curricula import Arms
 
 SCHEMA = 1
@@ -19,8 +20,6 @@ NAME = "arms.npz"
 
 def write_arms(path: str | os.PathLike[str], arms: Arms) -> None:
     """Write `arms` to `path`, whole or not at all; its folder is made. About 20 bytes a prompt before compression."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     texts = {"schema": SCHEMA, "names": arms.names, "sources": arms.sources, "fingerprint": arms.fingerprint}
     columns: dict[str, Any] = {
         "text": np.frombuffer(json.dumps(texts).encode(), dtype=np.uint8),
@@ -31,15 +30,8 @@ def write_arms(path: str | os.PathLike[str], arms: Arms) -> None:
     }
     if arms.references is not None:
         columns["references"] = arms.references
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **columns)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_aside(path) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, **columns)
 
 
 def read_arms(path: str | os.PathLike[str]) -> Arms:

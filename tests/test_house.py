@@ -13,21 +13,22 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # room -> rooms it may import from; `artefact` is the file in which prepare and curricula meet
 ARROWS = {
+    "atomic": set(),
     "bandit": set(),
     "curricula": {"bandit"},
     "journal": set(),
     "overhead": set(),
-    "arms_file": {"curricula"},
+    "arms_file": {"atomic", "curricula"},
     "sampler": {"arms_file", "curricula", "journal", "overhead"},
     "replay": {"arms_file", "bandit", "curricula", "journal"},
-    "artefact": {"identity"},
+    "artefact": {"atomic", "identity"},
     "identity": set(),
     # of bandit only the numeric op farthest_points, of report only the page beside a finished artefact
-    "prepare": {"artefact", "identity", "bandit", "report", "success"},
-    "report": {"artefact", "journal"},
+    "prepare": {"artefact", "atomic", "identity", "bandit", "report", "success"},
+    "report": {"artefact", "atomic", "journal"},
     "config": set(),
     "success": set(),
-    "verl_plugin": {"artefact", "identity", "curricula", "journal", "sampler", "success"},
+    "verl_plugin": {"artefact", "atomic", "identity", "curricula", "journal", "sampler", "success"},
     "train": {"verl_plugin"},
     "doctor": {"bandit", "doctor_rewards", "verl_plugin"},
     "doctor_rewards": {"verl_plugin"},

@@ -9,6 +9,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from sparft_verl.atomic import sync
+
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _NOT_THERE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
@@ -46,12 +48,3 @@ def exchange(one: Path, other: Path) -> bool:
     if code in _NOT_THERE:
         return False
     raise OSError(code, os.strerror(code), str(other))
-
-
-def sync(path: Path) -> None:
-    """Put a file or a folder's entries on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -32,7 +32,8 @@ from sparft_verl.artefact.schema import (
     check_tables,
     sha256_file,
 )
-from sparft_verl.artefact.swap import swap, sync
+from sparft_verl.artefact.swap import swap
+from sparft_verl.atomic import sync
 from sparft_verl.identity import ArtefactError
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from sparft_verl.atomic import written_aside
 from sparft_verl.prepare.errors import PrepareError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Arrays = TypeVar("_Arrays", bound="DataclassInstance")
 
 
 def default_folder() -> Path:
@@ -90,6 +96,17 @@ class Entry:
         text = json.dumps(value, ensure_ascii=True, allow_nan=False)
         self._write(name, "json", lambda file: file.write(text.encode()))
 
+    def recall(self, kind: type[_Arrays], find: Callable[[], _Arrays]) -> tuple[_Arrays, bool]:
+        """Return the dataclass of arrays kept here and True, else what `find` gives, then kept, and False."""
+        names = [field.name for field in fields(kind)]
+        known = [self.load(name) for name in names]
+        if all(array is not None for array in known):
+            return kind(*known), True
+        found = find()
+        for name in names:
+            self.save(name, getattr(found, name))
+        return found, False
+
     def _path(self, name: str, ending: str) -> Path | None:
         return None if self.folder is None else self.folder / f"{name}.{ending}"
 
@@ -100,17 +117,8 @@ class Entry:
         if name != "key" and self._key is not None and not (path.parent / "key.json").is_file():
             self.save_json("key", self._key)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    write(file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(aside, path)
-            except BaseException:
-                Path(aside).unlink(missing_ok=True)
-                raise
+            with written_aside(path) as aside, aside.open("wb") as file:
+                write(file)
         except OSError as e:
             raise PrepareError(
                 f"results of stage A must be kept in {path.parent}, but the disk refused ({e}); "

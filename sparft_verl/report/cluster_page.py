@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sparft_verl.artefact import TEXT_HEAD, Artefact
+from sparft_verl.atomic import written_aside
 from sparft_verl.report.cluster_figures import CSS, HUES, arm_figure, map_figure
 from sparft_verl.report.clusters import MOST_SHOWN, Clusters, Prompt, gather
 from sparft_verl.report.errors import ReportError
@@ -53,13 +54,8 @@ def write_page(artefact: Artefact, path: Path) -> None:
     """Write the page of `artefact` to `path`, aside and then renamed. ReportError for a foreign file there."""
     check_page(path)
     text = render(gather(artefact), artefact.path.resolve().name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with written_aside(path, durable=False) as aside:
         aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def render(clusters: Clusters, name: str) -> str:

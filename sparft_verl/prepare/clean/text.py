@@ -147,16 +147,17 @@ class _Work:
             "settings": [config.ngram, config.ngram_max_rows, config.ngram_share],
             "version": _VERSION,
         }
-        entry = self.cache.entry("clean-ngrams", key)
-        known = [entry.load(name) for name in ("text", "item", "share")]
-        if all(array is not None for array in known):
-            cost.items, cost.cached = 0, len(texts)
-            return Overlaps(*(np.asarray(array) for array in known))
-        words = Vocabulary()
-        items = words.corpus(self.items.normal)
-        found = overlaps(words.corpus(texts), items, config.ngram, config.ngram_max_rows, config.ngram_share)
-        for name in ("text", "item", "share"):
-            entry.save(name, getattr(found, name))
+
+        def find() -> Overlaps:
+            words = Vocabulary()
+            items = words.corpus(self.items.normal)
+            return overlaps(
+                words.corpus(texts), items, config.ngram, config.ngram_max_rows, config.ngram_share
+            )
+
+        found, cached = self.cache.entry("clean-ngrams", key).recall(Overlaps, find)
+        if cached:
+            cost.items, cost.cached = 0, cost.items
         return found
 
     def _near_pairs(self, rows: np.ndarray[Any, Any], cost: Cost) -> Pairs:
@@ -168,14 +169,13 @@ class _Work:
             "datasketch": importlib.metadata.version("datasketch"),
             "version": _VERSION,
         }
-        entry = self.cache.entry("clean-near", key)
-        known = [entry.load(name) for name in ("first", "second", "similarity")]
-        if all(array is not None for array in known):
-            cost.items, cost.cached = 0, len(rows)
-            return Pairs(*(np.asarray(array) for array in known))
-        found = near_pairs(Vocabulary().corpus(texts), config.near_threshold, config.near_max_rows)
-        for name in ("first", "second", "similarity"):
-            entry.save(name, getattr(found, name))
+
+        def find() -> Pairs:
+            return near_pairs(Vocabulary().corpus(texts), config.near_threshold, config.near_max_rows)
+
+        found, cached = self.cache.entry("clean-near", key).recall(Pairs, find)
+        if cached:
+            cost.items, cost.cached = 0, cost.items
         return found
 
     def _left(self) -> np.ndarray[Any, Any]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types as t
 
+from sparft_verl.atomic import leftovers, written_aside
 from sparft_verl.prepare.errors import PrepareError
 from sparft_verl.prepare.sources.schema import cast, paths, plain
 
@@ -61,34 +60,20 @@ def written(path: Path, durable: bool) -> Iterator[Writer]:
 
     Raises PrepareError when the disk refuses.
     """
-    aside = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path)
-        handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-        writer = Writer(Path(aside))
-        try:
+        with written_aside(path, durable=durable) as aside, closing(Writer(aside)) as writer:
             yield writer
-        finally:
-            writer.close()
-        if durable:
-            with open(aside, "rb") as file:
-                os.fsync(file.fileno())
-        os.replace(aside, path)
     except OSError as e:
         raise PrepareError(
             f"rows must be kept in {path.parent} while they are worked on, but the disk refused ({e}); "
             "free space, give another cache=FOLDER, or set TMPDIR where cache=null"
         ) from e
-    finally:
-        if aside is not None:
-            Path(aside).unlink(missing_ok=True)
 
 
 def _sweep(path: Path) -> None:
     """Remove what runs that were killed left beside `path`; another process may be writing the younger ones."""
-    for left in path.parent.glob(f".{path.name}.*"):
+    for left in leftovers(path):
         if time.time() - left.stat().st_mtime > _STALE_SECONDS:
             left.unlink(missing_ok=True)
 

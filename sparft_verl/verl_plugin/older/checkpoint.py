@@ -4,7 +4,6 @@ verl's `data.pt` cannot be relied on here: verl 0.8 and 0.9's legacy trainer ign
 what torch restores from it arrives only after the models were loaded.
 """
 
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from omegaconf import DictConfig
 from verl.utils.checkpoint.checkpoint_manager import find_latest_ckpt_path
 
+from sparft_verl.atomic import leftovers, sync, written_aside
 from sparft_verl.verl_plugin.errors import CurriculumError
 
 FILE = "sparft_state.npz"
@@ -45,22 +45,16 @@ def step_of(folder: Path) -> int:
 
 def write_state(folder: Path, state: dict[str, Any]) -> None:
     """Put {"json": str, "arrays": bytes} into `folder`: aside first, on disk, then renamed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f".{FILE}"
-    with aside.open("wb") as file:
+    path = folder / FILE
+    for left in leftovers(path):  # of a run that was killed here: no other process writes into a checkpoint
+        left.unlink()
+    with written_aside(path) as aside, aside.open("wb") as file:
         np.savez(
             file,
             json=np.frombuffer(state["json"].encode(), np.uint8),
             arrays=np.frombuffer(state["arrays"], np.uint8),
         )
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(folder / FILE)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(folder)
 
 
 def read_state(folder: Path) -> dict[str, Any]:
