@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
+
+from sparft_verl.report.validation import BadSample, dump_steps, read_dump
 
 TOKENS = "perf/total_num_tokens"
 _SEED = re.compile(r"(.+)-(\d+)")
@@ -40,9 +41,8 @@ def read_run(argument: str, *, step: int | None = None, tokens: int | None = Non
     if not equals:
         match = _SEED.fullmatch(folder.resolve().name)
         method = match[1] if match else folder.resolve().name
-    steps = sorted(
-        int(file.stem) for file in (folder / "validation").glob("*.jsonl") if file.stem.isdecimal()
-    )
+    validation = folder / "validation"
+    steps = dump_steps(validation)
     if not steps:
         raise CollectError(
             f"{folder} must hold validation/STEP.jsonl, but holds none; train with "
@@ -59,7 +59,7 @@ def read_run(argument: str, *, step: int | None = None, tokens: int | None = Non
             )
         steps = affordable
     at = steps[-1] if step is None else step
-    return Run(method, folder.resolve().name, at, spent.get(at), _dump(folder / "validation" / f"{at}.jsonl"))
+    return Run(method, folder.resolve().name, at, spent.get(at), _samples(validation, at))
 
 
 def trained_tokens(metrics: Path) -> dict[int, int]:
@@ -87,19 +87,14 @@ def records(metrics: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _dump(path: Path) -> dict[str, list[float]]:
+def _samples(validation: Path, step: int) -> dict[str, list[float]]:
     scores: dict[str, list[float]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            item = json.loads(line)
-            # a reward function that gives `acc` may give another score beside it, such as -1 for wrong
-            score = float(item["score"] if item.get("acc") is None else item["acc"])
-            if not isfinite(score):
-                raise ValueError("the score must be a finite number")
-            scores.setdefault(item["input"], []).append(score)
-        except (ValueError, KeyError, TypeError) as error:
-            raise CollectError(
-                f"{path}, line {number}, must be a validation record of verl, but {error!r}; if the run was killed "
-                "while writing it, remove the file"
-            ) from error
+    try:
+        for sample in read_dump(validation, step):
+            scores.setdefault(sample.item, []).append(sample.score)
+    except BadSample as error:
+        raise CollectError(
+            f"{error.place} must be a validation record of verl, but {error.reason}; if the run was killed "
+            "while writing it, remove the file"
+        ) from error
     return scores

@@ -33,11 +33,11 @@ class Binned:
     """What each block of arms is called."""
 
 
-def binned(run: Run, most_columns: int, most_rows: int = MOST_ROWS) -> Binned:
-    """Return `run` in at most `most_columns` blocks of steps and `most_rows` blocks of arms."""
+def binned(run: Run, most_columns: int) -> Binned:
+    """Return `run` in at most `most_columns` blocks of steps and MOST_ROWS blocks of arms."""
     at = block_starts(len(run.steps), most_columns)
     ends = np.append(at[1:], len(run.steps)) - 1
-    arms = block_starts(len(run.arm_names), most_rows)
+    arms = block_starts(len(run.arm_names), MOST_ROWS)
     arm_ends = np.append(arms[1:], len(run.arm_names)) - 1
     return Binned(
         run.series.summed(at, axis=0).summed(arms, axis=1),

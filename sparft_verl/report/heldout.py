@@ -1,15 +1,13 @@
 """Held-out accuracy before and after, from the dumps that verl writes to `trainer.validation_data_dir`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
-from typing import Any
 
 from sparft_verl.report.errors import ReportError
 from sparft_verl.report.families import Families
 from sparft_verl.report.stats import Gain, paired_gain
+from sparft_verl.report.validation import dump_steps, read_dump
 
 EVERYTHING = "all"
 """Name of the row that pools every item."""
@@ -43,11 +41,6 @@ class Heldout:
     """Items whose data source the held-out file does not tell; left out."""
 
 
-def dump_steps(folder: Path) -> list[int]:
-    """Return the steps for which `folder` holds a dump, ascending."""
-    return sorted(int(path.stem) for path in folder.glob("*.jsonl") if path.stem.isdecimal())
-
-
 def read_heldout(folder: Path, families: Families | None = None) -> Heldout:
     """Return the accuracy by data source at the first and the last step dumped in `folder`.
 
@@ -64,8 +57,8 @@ def read_heldout(folder: Path, families: Families | None = None) -> Heldout:
             f"A gain needs validation dumps of two steps; {folder} holds {found}. Train with "
             f"trainer.validation_data_dir={folder} trainer.val_before_train=true and a trainer.test_freq."
         )
-    before, sources = _read_dump(folder / f"{steps[0]}.jsonl")
-    after, later = _read_dump(folder / f"{steps[-1]}.jsonl")
+    before, sources = _scores(folder, steps[0])
+    after, later = _scores(folder, steps[-1])
     common = [item for item in before if item in after]
     if not common:
         raise ReportError(
@@ -94,29 +87,12 @@ def _row(
     return HeldoutRow(source, sum(first) / len(first), sum(last) / len(last), paired_gain(first, last))
 
 
-def _read_dump(path: Path) -> tuple[dict[str, float], dict[str, str]]:
+def _scores(folder: Path, step: int) -> tuple[dict[str, float], dict[str, str]]:
     """Return the mean score of every prompt and, where the dump tells it, its data source."""
     scores: dict[str, list[float]] = {}
     sources: dict[str, str] = {}
-    with path.open(encoding="utf-8") as lines:
-        for index, line in enumerate(lines, start=1):
-            item, value = _parse(path, index, line)
-            scores.setdefault(item["input"], []).append(value)
-            if item.get("data_source") is not None:
-                sources[item["input"]] = str(item["data_source"])
-    return {text: sum(values) / len(values) for text, values in scores.items()}, sources
-
-
-def _parse(path: Path, index: int, line: str) -> tuple[dict[str, Any], float]:
-    try:
-        item = json.loads(line)
-        value = item["acc"] if item.get("acc") is not None else item["score"]
-        score = float(value)
-        if not isinstance(item["input"], str) or not isfinite(score):
-            raise ValueError("input must be a text and the score a finite number")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ReportError(
-            f"{path}, line {index}, is not a validation record of verl (an object with input and score): {error!r}. "
-            "If the run was killed while verl wrote it, remove that file."
-        ) from error
-    return item, score
+    for sample in read_dump(folder, step):
+        scores.setdefault(sample.item, []).append(sample.score)
+        if sample.source is not None:
+            sources[sample.item] = sample.source
+    return {item: sum(values) / len(values) for item, values in scores.items()}, sources

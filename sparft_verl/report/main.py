@@ -1,19 +1,20 @@
 """The command `sparft report`."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from sparft_verl.artefact import ArtefactError, is_artefact, read_artefact
+from sparft_verl.atomic import written_aside
 from sparft_verl.report.cluster_page import page_path, write_page
 from sparft_verl.report.errors import ReportError
 from sparft_verl.report.families import read_families
 from sparft_verl.report.gather import find_journal, gather
-from sparft_verl.report.heldout import dump_steps, read_heldout
+from sparft_verl.report.heldout import read_heldout
 from sparft_verl.report.labels import named_by
 from sparft_verl.report.page import render
 from sparft_verl.report.tables import arm_rows, format_table
+from sparft_verl.report.validation import dump_steps
 from sparft_verl.report.verl_log import read_metrics
 
 
@@ -129,11 +130,6 @@ def _given(path: Path | None) -> Path | None:
 
 
 def _write(out: Path, page: str) -> None:
-    # written aside, so that a page being looked at is never half a page
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
+    # aside, so that a page being looked at is never half a page
+    with written_aside(out, durable=False) as aside:
         aside.write_text(page, encoding="utf-8")
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)

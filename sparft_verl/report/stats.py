@@ -25,10 +25,8 @@ class Gain:
     """How many items were paired."""
 
 
-def paired_gain(
-    before: Sequence[float] | Floats, after: Sequence[float] | Floats, level: float = 0.95
-) -> Gain:
-    """Return the mean of after - before and its Student-t interval over items.
+def paired_gain(before: Sequence[float] | Floats, after: Sequence[float] | Floats) -> Gain:
+    """Return the mean of after - before and its 95 % Student-t interval over items.
 
     `before[i]` and `after[i]` are the scores of one and the same item, [n] each. The interval is
     mean ± t(n-1) · s/√n with s the sample standard deviation of the differences: exact for normal differences,
@@ -54,7 +52,7 @@ def paired_gain(
     mean = float(difference.mean())
     if n == 1:
         return Gain(mean, nan, nan, 1)
-    half = float(stdtrit(n - 1, 0.5 + level / 2)) * float(difference.std(ddof=1)) / sqrt(n)
+    half = float(stdtrit(n - 1, 0.975)) * float(difference.std(ddof=1)) / sqrt(n)
     return Gain(mean, mean - half, mean + half, n)
 
 
@@ -72,10 +70,10 @@ def smooth(values: Floats, window: int) -> Floats:
     return np.where(count > 0, (totals[high] - totals[low]) / np.maximum(count, 1), np.nan)
 
 
-def edge_means(values: Sequence[float] | Floats, share: float = 0.25) -> tuple[float, float]:
-    """Return the means of the first and of the last `share` of `values` in their order (at least one); nan if empty."""
+def edge_means(values: Sequence[float] | Floats) -> tuple[float, float]:
+    """Return the means of the first and of the last quarter of `values` in their order (at least one); nan if empty."""
     series = np.asarray(values, dtype=np.float64)
     if len(series) == 0:
         return nan, nan
-    count = max(1, int(len(series) * share))
+    count = max(1, len(series) // 4)
     return float(series[:count].mean()), float(series[-count:].mean())
