@@ -10,6 +10,7 @@ from typing import Any, cast, get_args, get_type_hints
 
 from sparft_verl.prepare.config import PrepareConfig
 from sparft_verl.prepare.errors import PrepareError
+from sparft_verl.prepare.interpolation import unresolved
 
 
 def from_dotlist(arguments: Sequence[str], file: str | None = None) -> PrepareConfig:
@@ -19,7 +20,7 @@ def from_dotlist(arguments: Sequence[str], file: str | None = None) -> PrepareCo
     argument that is no setting (naming the nearest), a value of the wrong type or out of its range.
     """
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
     for argument in arguments:
         if "=" not in argument or argument.startswith("-"):
@@ -44,6 +45,9 @@ def from_dotlist(arguments: Sequence[str], file: str | None = None) -> PrepareCo
         if OmegaConf.is_missing(merged, "out"):
             merged.out = ""
         config = OmegaConf.to_object(merged)
+    except InterpolationResolutionError as e:
+        places = [*([file] if file is not None else []), "the command line"]
+        raise unresolved(e, dict(zip(places, layers, strict=True))) from e
     except OmegaConfBaseException as e:
         if isinstance(e.__cause__, PrepareError):
             raise e.__cause__ from None
@@ -70,13 +74,14 @@ def _is_yaml_error(error: Exception) -> bool:
 
 def _load(file: str) -> Any:
     from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     if not Path(file).is_file():
         raise PrepareError(f"--config must name a YAML file, but there is none at {file!r}; check the path")
     try:
         loaded = OmegaConf.load(file)
     except Exception as e:
-        if not (_is_yaml_error(e) or isinstance(e, OSError | ValueError)):
+        if not (_is_yaml_error(e) or isinstance(e, OSError | ValueError | OmegaConfBaseException)):
             raise
         raise PrepareError(
             f"--config must be readable YAML, but {file!r} is not ({' '.join(str(e).split())}); correct it"
