@@ -1,5 +1,6 @@
 """What numbers depend on: machine, versions, commit. Every benchmark writes them beside its numbers."""
 
+import json
 import os
 import platform
 import subprocess
@@ -50,3 +51,10 @@ def commit() -> str:
     except FileNotFoundError:
         return "unknown"
     return done.stdout.strip() or "unknown"
+
+
+def write_result(path: Path, result: dict[str, Any]) -> None:
+    """Write a result whose "machine" is that of `machine()`, with the load at the end; the folder is made."""
+    result["machine"]["load_after"] = os.getloadavg()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n")

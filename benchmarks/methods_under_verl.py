@@ -7,56 +7,37 @@ Goes on where it stopped: a method that FILE has an entry of is not run again.
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.e2e_full.runs import RunFailed, launch, make_task
+from benchmarks.machine import commit, machine, versions
 from sparft_verl.curricula import METHODS
 from sparft_verl.journal import read
 
-ROOT = Path(__file__).parents[1]
-RECIPE = ROOT / "recipes" / "tiny_cpu"
-SMALL = [
-    "data.train_batch_size=8", "actor_rollout_ref.rollout.n=4", "data.max_response_length=8",
-    "trainer.val_before_train=False", "trainer.test_freq=-1",
-]  # fmt: skip
+PACKAGES = ("sparft-verl", "verl", "torch", "transformers", "ray")
+OVERRIDES = {
+    "custom": (
+        "curriculum.class_path=benchmarks.user_curriculum.Signal",
+        "+curriculum.options={temperature:0.2}",
+    )
+}
 
 
-def prepare(folder: Path) -> None:
-    """Write tasks and artefact, once."""
-    if (folder / "artefact").exists():
-        return
-    tasks = ["recipes.tiny_cpu.tasks", "--out", folder, "--train", "200", "--held-out", "16"]
-    artefact = [
-        "sparft_verl.cli", "prepare", f"data.train_files={folder}/train.parquet", f"out={folder}/artefact",
-        "embed.engine=lexical", "difficulty.column=extra_info.difficulty", "cluster.k=4", "select.budget=32",
-    ]  # fmt: skip
-    for command in (tasks, artefact):
-        subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=True)
-
-
-def train(folder: Path, out: Path, name: str, steps: int) -> None:
-    """Run verl up to `steps`, from its last checkpoint; raises RuntimeError with the end of its log."""
-    environment = {
-        **os.environ, "DATA": str(folder), "ARTEFACT": str(folder / "artefact"), "OUT": str(out),
-        "CURRICULUM": name, "STEPS": str(steps),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        # the checkout's package, wherever the environment's own one lies
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-    }  # fmt: skip
-    command = ["bash", str(RECIPE / "run.sh"), *SMALL, "trainer.save_freq=1"]
-    log = folder / f"{name}-{steps}.log"
-    with log.open("w") as output:
-        status = subprocess.call(
-            command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=folder
-        )
-    if status:
-        raise RuntimeError("\n".join(log.read_text(errors="replace").splitlines()[-40:]))
+def train(task: Path, out: Path, name: str, steps: int) -> None:
+    """Run verl up to `steps`, from its last checkpoint; raises RunFailed with the end of its log."""
+    log = task / f"{name}-{steps}.log"
+    overrides = ["trainer.save_freq=1", *OVERRIDES.get(name, ())]
+    verl = launch(task, out, log, *overrides, curriculum=name, steps=steps)
+    try:
+        verl.finish()
+    finally:
+        if verl.process.poll() is None:
+            verl.kill()
 
 
 def run(folder: Path, name: str, steps: int) -> dict[str, Any]:
@@ -80,31 +61,41 @@ def run(folder: Path, name: str, steps: int) -> dict[str, Any]:
     }
 
 
+def require_resumed(entry: dict[str, Any], steps: int) -> None:
+    """Raise RunFailed unless each step was closed once, the last one after a resume."""
+    done = (entry["steps"], entry["resumed_at"])
+    if done != (list(range(1, steps + 2)), [steps]):
+        raise RunFailed(f"steps closed and resumes must be 1..{steps + 1} and [{steps}], but are {done}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.methods_under_verl", description=__doc__)
-    parser.add_argument(
-        "--methods", default=",".join(sorted(set(METHODS) - {"custom"})), help="comma-separated"
-    )
+    parser.add_argument("--methods", default=",".join(sorted(METHODS)), help="comma-separated")
     parser.add_argument("--steps", type=int, default=2, help="optimiser steps before the resume")
     parser.add_argument("--work", type=Path, help="folder for data and runs (default: a temporary one)")
     parser.add_argument("--json", type=Path, required=True, help="file for the result")
     arguments = parser.parse_args()
-    result = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
-    work = arguments.work or Path(tempfile.mkdtemp(prefix="methods-under-verl-"))
-    work.mkdir(parents=True, exist_ok=True)
-    prepare(work.resolve())
+    result = {"benchmark": "methods-under-verl", "methods": {}}
+    if arguments.json.exists():
+        result = json.loads(arguments.json.read_text())
+    methods: dict[str, Any] = result["methods"]
+    work = (arguments.work or Path(tempfile.mkdtemp(prefix="methods-under-verl-"))).resolve()
+    if not (work / "artefact" / "manifest.json").exists():
+        make_task(work)
     for name in arguments.methods.split(","):
-        if "error" in result.get(name, {"error": ""}):
+        if "error" in methods.get(name, {"error": ""}):
+            where = {"machine": machine(), "versions": versions(PACKAGES), "commit": commit()}
             try:
-                result[name] = run(work.resolve(), name, arguments.steps)
-            except RuntimeError as error:
-                result[name] = {"error": str(error)}
+                methods[name] = run(work, name, arguments.steps) | where
+                require_resumed(methods[name], arguments.steps)
+            except RunFailed as error:
+                methods[name] = {"error": str(error)} | where
             arguments.json.parent.mkdir(parents=True, exist_ok=True)
             arguments.json.write_text(json.dumps(result, indent=1) + "\n")
-        entry = result[name]
+        entry = methods[name]
         said = entry.get("error", "").splitlines()[-1:] or [f"steps {entry.get('steps')}"]
         print(f"{name:15}{said[0]}", flush=True)
-    return int(any("error" in entry for entry in result.values()))
+    return int(any("error" in entry for entry in methods.values()))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,12 @@
 """`python -m benchmarks.curricula [--quick] [--methods a,b] --json FILE`"""
 
 import argparse
-import json
-import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.curricula.measure import ARMS, BATCH, ROLLOUTS, measure
-from benchmarks.step.__main__ import commit, machine
+from benchmarks.machine import commit, machine, versions, write_result
 from sparft_verl.bandit import backend_info
 from sparft_verl.curricula import METHODS
 
@@ -37,7 +34,7 @@ def main() -> None:
         "kind": "quick" if arguments.quick else "full",
         "shape": {"prompts_per_step": BATCH, "rollouts": ROLLOUTS, "arms": ARMS, "steps": steps},
         "machine": machine(),
-        "versions": {name: version(name) for name in ("sparft-verl", "numpy", "scipy")},
+        "versions": versions(("sparft-verl", "numpy", "scipy")),
         "backend": backend_info(),
         "commit": commit(),
         "measured": [],
@@ -59,9 +56,7 @@ def main() -> None:
                 f"{'  over its limit' if over else ''}",
                 flush=True,
             )
-    result["machine"]["load_after"] = os.getloadavg()
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+    write_result(arguments.json, result)
 
 
 if __name__ == "__main__":

@@ -89,9 +89,12 @@ def launch(
     *overrides: str,
     curriculum: str = "sparft",
     steps: int,
-    reward: str,
+    reward: str | None = None,
 ) -> Run:
-    """Start the recipe's launch script on the small task, with hydra `overrides` at the end; `out` is the run."""
+    """Start the recipe's launch script on the small task, with hydra `overrides` at the end; `out` is the run.
+
+    `reward` names a function of rewards.py; None leaves the recipe's own.
+    """
     environment = {
         **os.environ, "DATA": str(task), "ARTEFACT": str(task / "artefact"), "OUT": str(out),
         "CURRICULUM": curriculum, "STEPS": str(steps),
@@ -100,9 +103,13 @@ def launch(
     }  # fmt: skip
     small = [
         f"data.train_batch_size={PROMPTS}", f"actor_rollout_ref.rollout.n={ROLLOUTS}", "data.max_response_length=8",
-        f"reward.custom_reward_function.path={REWARDS}", f"reward.custom_reward_function.name={reward}",
         "trainer.val_before_train=False", "trainer.test_freq=-1",
     ]  # fmt: skip
+    if reward is not None:
+        small += [
+            f"reward.custom_reward_function.path={REWARDS}",
+            f"reward.custom_reward_function.name={reward}",
+        ]
     with log.open("w") as sink:
         process = subprocess.Popen(
             ["bash", str(RECIPE / "run.sh"), *small, *overrides],

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.kernel import report
 from benchmarks.kernel.case import SIZES
 from benchmarks.kernel.child import FAMILIES
-from benchmarks.machine import commit, machine, versions
+from benchmarks.machine import commit, machine, versions, write_result
 from sparft_verl import bandit
 
 _PACKAGES = ("sparft-verl", "numpy", "torch", "mabwiser", "fpsample", "scikit-learn", "cupy-cuda13x")
@@ -70,9 +70,7 @@ def main() -> None:
                 result["floor_seconds_per"][family] = part["floor"]
             result["rows"] += part["rows"]
             report.rows(part["rows"])
-    result["machine"]["load_after"] = os.getloadavg()
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+    write_result(arguments.json, result)
     report.summary(result)
 
 

@@ -1,13 +1,12 @@
 """`python -m benchmarks.prepare [--quick] [--only PART ..] --json FILE`"""
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import commit, machine, versions
+from benchmarks.machine import commit, machine, versions, write_result
 from benchmarks.prepare import kmeans, meaning, report, stages
 
 _PACKAGES = ("sparft-verl", "numpy", "scipy", "scikit-learn", "faiss-cpu", "faiss-gpu", "pyarrow")
@@ -53,9 +52,7 @@ def main() -> None:
         print(f"absent: {name}: {why}")
     if "kmeans" in result:
         report.ratios(result["kmeans"])
-    result["machine"]["load_after"] = os.getloadavg()
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+    write_result(arguments.json, result)
 
 
 def _meaning(absent: dict[str, str], most: int) -> list[dict[str, Any]]:

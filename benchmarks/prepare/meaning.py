@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from sparft_verl.prepare.cache import Cache
 from sparft_verl.prepare.cluster import ClusterConfig, cluster
+from sparft_verl.prepare.difficulty_scale import quantile
 from sparft_verl.prepare.embed import EmbedConfig, embed
 from sparft_verl.prepare.features import FeaturesConfig, features
 from sparft_verl.prepare.quality import agreement, eta_squared
@@ -68,7 +69,7 @@ def real(folder: Path, most: int) -> Labelled:
     return Labelled(
         [text for texts, _ in sets.values() for text in texts],
         [name for name, (texts, _) in sets.items() for _ in texts],
-        np.concatenate([_rank(np.array(levels, dtype=np.float64)) for _, levels in sets.values()]),
+        np.concatenate([quantile(np.array(levels)) for _, levels in sets.values()]),
     )
 
 
@@ -103,10 +104,3 @@ def measure(name: str, data: Labelled, threads: int) -> list[dict[str, Any]]:
 def _spread(entries: list[Any], most: int) -> list[Any]:
     """Return at most so many, from the whole list: the public files are sorted by subject."""
     return entries[:: max(1, -(-len(entries) // most))]
-
-
-def _rank(x: Any) -> Any:
-    """Return the mean rank of every value, brought to [0, 1]; a constant gives 0.5."""
-    from scipy.stats import rankdata
-
-    return (rankdata(x) - 1) / (len(x) - 1)

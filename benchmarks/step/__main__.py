@@ -1,13 +1,11 @@
 """`python -m benchmarks.step [--quick] [--steps N] --json FILE`"""
 
 import argparse
-import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import commit, machine, versions
+from benchmarks.machine import commit, machine, versions, write_result
 from benchmarks.step import assets
 
 _PACKAGES = ("sparft-verl", "verl", "torch", "transformers", "ray", "TransferQueue", "tensordict")
@@ -39,9 +37,7 @@ def main() -> None:
         from benchmarks.step import full
 
         result["measured"] = measured = full.measure(arguments.steps)
-    result["machine"]["load_after"] = os.getloadavg()
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+    write_result(arguments.json, result)
     report(result["kind"], measured)
 
 
