@@ -16,8 +16,6 @@ import pyarrow.parquet as pq
 Row = dict[str, Any]
 HASHES = Path(__file__).with_name("hashes.toml")
 RECORD = "data.json"
-WAYS = ("hub", "copy", "made")
-"""Where rows come from: the hub, a local copy (--from), or a generator."""
 
 
 class RecipeError(ValueError):

@@ -67,13 +67,11 @@ def content_hash(prompt_messages: Any, data_source: Any, ground_truth: Any) -> s
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
 
 
-def row_hash(
-    row: Mapping[str, Any], prompt_column: str = "prompt", source_column: str = "data_source"
-) -> str:
+def row_hash(row: Mapping[str, Any], prompt_column: str = "prompt") -> str:
     """Return the content hash of a row in verl's format (reward_model.ground_truth, None when absent)."""
     reward_model = row.get("reward_model")
     truth = reward_model.get("ground_truth") if isinstance(reward_model, Mapping) else None
-    return content_hash(row.get(prompt_column), row.get(source_column), truth)
+    return content_hash(row.get(prompt_column), row.get("data_source"), truth)
 
 
 def occurrences(hashes: Iterable[str]) -> list[int]:

@@ -8,10 +8,10 @@ from sparft_verl.curricula.quota import Scopes
 from sparft_verl.curricula.types import I64, Arms
 
 
-def by_arm(arms: Arms, scopes: Scopes, sequence: I64 | None = None) -> list[I64]:
-    """Return the prompts of arm k within scope g at place g * K + k, each pool in the order of `sequence`."""
+def by_arm(arms: Arms, scopes: Scopes) -> list[I64]:
+    """Return the prompts of arm k within scope g at place g * K + k, each pool in the order of the artefact."""
     cell = scopes.of_item.astype(np.int64) * len(arms.names) + arms.arm
-    return _split(cell, scopes.count * len(arms.names), sequence)
+    return _split(cell, scopes.count * len(arms.names))
 
 
 def whole(scopes: Scopes, sequence: I64 | None = None) -> list[I64]:
@@ -19,7 +19,7 @@ def whole(scopes: Scopes, sequence: I64 | None = None) -> list[I64]:
     return _split(scopes.of_item.astype(np.int64), scopes.count, sequence)
 
 
-def _split(cell: I64, count: int, sequence: I64 | None) -> list[I64]:
+def _split(cell: I64, count: int, sequence: I64 | None = None) -> list[I64]:
     items = np.arange(len(cell)) if sequence is None else sequence
     ordered = items[np.argsort(cell[items], kind="stable")]
     return np.split(ordered, np.cumsum(np.bincount(cell, minlength=count))[:-1])

@@ -42,7 +42,8 @@ def dry_run(config: PrepareConfig) -> str:
     seconds = time.perf_counter() - began
     look = config.open_cache(read_only=True)
     workers = make_workers(config.engine)
-    check_sizes(config, len(kept.prompts), given(kept, config))
+    values = given(kept, config)
+    check_sizes(config, len(kept.prompts), values)
     lines = [*_read(kept), *_notes(progress), f"reading and cleaning by text took {_time(seconds)}"]
     lines.append(_difficulty(kept, config, look, workers, pool))
     lines.append(_embedding(kept, config, look, workers, config.engine.threads(pool)))
@@ -50,7 +51,7 @@ def dry_run(config: PrepareConfig) -> str:
     if later:
         lines.append(f"clean.{' and clean.'.join(later)}: known once there are vectors")
     k = "auto" if config.cluster.column is None and config.cluster.k == "auto" else None
-    arms = k or str(len({str(v) for v in given(kept, config) or []}) or config.cluster.k)
+    arms = k or str(len({str(value) for value in values or []}) or config.cluster.k)
     lines.append(f"arms: {arms}; kept: {config.select.budget}; nothing was written")
     return "\n".join(lines)
 

@@ -46,9 +46,10 @@ def run(config: PrepareConfig) -> Artefact:
     kept = measure(kept, config, cache, workers, inner, progress)
     check_sizes(config, len(kept.prompts), given(kept, config))
     kept, embedded = embed_kept(kept, config, cache, workers, pool, inner, progress)
-    check_sizes(config, len(kept.prompts), given(kept, config))
+    values = given(kept, config)
+    check_sizes(config, len(kept.prompts), values)
     space = _features(kept, embedded, config, pool, progress)
-    arms = _arms(kept, space, config, pool, progress)
+    arms = _arms(kept, values, space, config, pool, progress)
     rows = _select(kept, space, arms, config, pool, progress)
     artefact = _write(config, kept, embedded, space, arms, rows, progress, pool)
     if config.report:
@@ -69,8 +70,15 @@ def _features(
     return space
 
 
-def _arms(kept: Kept, space: Features, config: PrepareConfig, threads: int, progress: Progress) -> Arms:
-    values, level = given(kept, config), kept.known.value
+def _arms(
+    kept: Kept,
+    values: list[Any] | None,
+    space: Features,
+    config: PrepareConfig,
+    threads: int,
+    progress: Progress,
+) -> Arms:
+    level = kept.known.value
     progress.say("cluster")
     with progress.stage("cluster") as cost:
         if values is not None:

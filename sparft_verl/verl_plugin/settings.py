@@ -62,3 +62,13 @@ def read_settings(config: DictConfig) -> CurriculumSettings:
         max_missing=float(own.get("max_missing", 0.05)),
         success=parse_rules(own.get("success")),
     )
+
+
+def check_workers(config: DictConfig) -> None:
+    """Raise CurriculumError if verl's data loader would draw prompts in processes of its own."""
+    workers = OmegaConf.select(config, "data.dataloader_num_workers")
+    if workers:
+        raise CurriculumError(
+            f"A curriculum needs data.dataloader_num_workers=0, got {workers}: workers fetch prompts ahead of "
+            "the feedback that should choose them. Remove that override."
+        )

@@ -12,7 +12,7 @@ from sparft_verl.verl_plugin import GATE_METRIC, SWITCH
 from sparft_verl.verl_plugin.errors import CurriculumError
 from sparft_verl.verl_plugin.nodes import single_node
 from sparft_verl.verl_plugin.older.switch import switch_older
-from sparft_verl.verl_plugin.settings import CurriculumSettings, read_settings
+from sparft_verl.verl_plugin.settings import CurriculumSettings, check_workers, read_settings
 
 SUPPORTED_VERL = (Version("0.7.1"), Version("0.10"))
 MODE_PREFIX = "sparft_"
@@ -31,7 +31,7 @@ def switch_on(config: DictConfig) -> CurriculumSettings:
         _check_artefact(settings, config, one_at_a_time=False)
         _tell_every_process(config)
         return settings
-    _check_trainer(config)
+    check_workers(config)
     mode = base_mode(config)
     _check_artefact(settings, config, one_at_a_time=mode != "sync")
     with open_dict(config):
@@ -90,15 +90,6 @@ def _check_verl() -> Version:
             f"Install a supported one: pip install 'verl>={low},<{high}'."
         )
     return installed
-
-
-def _check_trainer(config: DictConfig) -> None:
-    workers = OmegaConf.select(config, "data.dataloader_num_workers")
-    if workers:
-        raise CurriculumError(
-            f"A curriculum needs data.dataloader_num_workers=0, got {workers}: workers fetch prompts ahead of "
-            "the feedback that should choose them. Remove that override."
-        )
 
 
 def _let_the_gate_filter(config: DictConfig) -> None:

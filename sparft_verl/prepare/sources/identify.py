@@ -18,7 +18,8 @@ from sparft_verl.prepare.errors import PrepareError, require
 def keys(batch: Any, prompt_key: str) -> list[str]:
     """Return the content hash of every row of a RecordBatch in verl's format: what the trainer computes.
 
-    Chats of plain text, the common case, are hashed from their columns, four times as fast as row by row.
+    Chats of plain text, the common case, are hashed from their columns: 4.5 times as fast as row by row at 40 words a
+    prompt, 2.9 times at 150.
     """
     truth = truths(batch)
     source = batch.column("data_source")

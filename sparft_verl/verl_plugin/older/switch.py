@@ -7,8 +7,8 @@ from packaging.version import Version
 
 from sparft_verl.verl_plugin.errors import CurriculumError
 from sparft_verl.verl_plugin.older import BLOCK
+from sparft_verl.verl_plugin.settings import check_workers
 
-OLDEST = Version("0.7.1")
 ROWS = "pkg://sparft_verl.verl_plugin.older.rows"
 SAMPLER = "pkg://sparft_verl.verl_plugin.older.native"
 TRAINER_KEYS = (
@@ -49,12 +49,7 @@ def switch_older(config: DictConfig, version: Version) -> bool:
 
 
 def _check(config: DictConfig) -> None:
-    workers = OmegaConf.select(config, "data.dataloader_num_workers")
-    if workers:
-        raise CurriculumError(
-            f"A curriculum needs data.dataloader_num_workers=0, got {workers}: workers fetch prompts ahead of "
-            "the feedback that should choose them. Remove that override."
-        )
+    check_workers(config)
     sampler = OmegaConf.select(config, "data.sampler.class_path")
     if sampler:
         raise CurriculumError(
