@@ -1,4 +1,4 @@
-"""Dry-run resolution of the extras `cpu` and `gpu` on every supported Python; `cpu,gpu` must be refused."""
+"""Dry-run resolution of the extras on every supported Python; `cpu,gpu` must be refused."""
 
 import subprocess
 import sys
@@ -8,6 +8,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.11", "3.12")
 EXPECTED = {
     "cpu": ("verl==0.9.1", "torch==2.13.0", "faiss-cpu=="),
+    "cpu,pretrained": ("torch==2.13.0", "gguf=="),
+    "gpu,pretrained": ("vllm==0.24.0", "gguf=="),
     "gpu": ("verl==0.9.1", "torch==2.11.0", "vllm==0.24.0", "transformers==5.9.0", "faiss-gpu==1.15.1"),
 }
 
@@ -25,7 +27,7 @@ def main() -> int:
     failed = False
     for python in PYTHONS:
         for extra, pins in EXPECTED.items():
-            result = resolve(python, extra)
+            result = resolve(python, *extra.split(","))
             missing = [pin for pin in pins if pin not in result.stdout]
             ok = result.returncode == 0 and not missing
             count = result.stdout.count("==")
