@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.e2e_full.runs import RunFailed, launch, make_task
 from benchmarks.machine import commit, machine, versions
 from sparft_verl.curricula import METHODS
-from sparft_verl.journal import read
+from sparft_verl.journal import JOURNAL, read
 
 PACKAGES = ("sparft-verl", "verl", "torch", "transformers", "ray")
 OVERRIDES = {
@@ -47,14 +47,14 @@ def run(folder: Path, name: str, steps: int) -> dict[str, Any]:
     start = time.perf_counter()
     train(folder, out, name, steps)
     train(folder, out, name, steps + 1)
-    records = read(out / "sparft" / "journal.jsonl").records
+    records = read(out / JOURNAL).records
     live = [record for record in records if not record.rolled_back]
     lines = [json.loads(line)["data"] for line in (out / "metrics.jsonl").read_text().splitlines()]
     seen = {key: value for line in lines for key, value in line.items() if key.startswith("sparft/")}
     return {
         "steps": [record["step"] for record in live if record.event == "tick"],
         "served": [record["rows"] for record in live if record.event == "propose"],
-        "groups": sum(len(record["groups"]) for record in live if record.event == "observe"),
+        "groups": sum(len(record["row"]) for record in live if record.event == "observe"),
         "resumed_at": [record["step"] for record in records if record.event == "resume"],
         "metrics": seen,
         "seconds": time.perf_counter() - start,

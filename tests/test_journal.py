@@ -134,16 +134,50 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path):
         read(tmp_path / "missing")
 
 
-def test_what_json_cannot_say_is_refused_and_leaves_no_trace(tmp_path):
+def test_a_journal_of_another_schema_is_neither_read_nor_continued(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    path.write_text(json.dumps({"event": "open", "seq": 0, "schema": 1}) + "\n")
+    for use in (read, JournalWriter):
+        with pytest.raises(
+            ValueError, match=r"journal\.jsonl has schema 1; .* reads and writes schema 2\. Use"
+        ):
+            use(path)
+
+
+def test_what_json_cannot_say_is_refused_by_name_and_leaves_no_trace(tmp_path):
     path = tmp_path / "journal.jsonl"
     with start(path) as writer:
-        for value, error in ((float("nan"), ValueError), (object(), TypeError)):
-            with pytest.raises(error):
+        for value, error, message in (
+            (float("nan"), ValueError, "got step = nan"),
+            (np.float32("inf"), ValueError, "got step = inf"),
+            ([1, (2.0, np.array([1.0, -np.inf]))], ValueError, "got step = -inf"),
+            ({"tau": [np.nan]}, ValueError, "got tau = nan"),
+            (object(), TypeError, "a journal holds JSON values"),
+        ):
+            with pytest.raises(error, match=message):
                 writer.write("tick", step=value)
+        with pytest.raises(ValueError, match="got propensity = inf"):
+            writer.write("propose", propensity=np.array([np.nan, np.inf]))
         with pytest.raises(ValueError, match="event must be one of"):
             writer.write("guess")
         ticks(writer, 1)
     assert [r.seq for r in read(path).records] == [0, 1]
+
+
+def test_numbers_come_back_to_the_last_bit_and_an_unknown_probability_is_null(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    values = np.concatenate(
+        [np.random.default_rng(0).normal(size=1000), [5e-324, 1e308, 0.1, -0.0, 1e-5, 1e22]]
+    )
+    with start(path) as writer:
+        writer.write("propose", rows=np.arange(20, dtype=np.int64)[::3], propensity=np.array([0.5, np.nan]))
+        writer.write(
+            "tick", step=np.int64(3), arms_mean=values, arms_pulls=[np.int32(2), np.float64(0.1), True]
+        )
+    proposed, tick = read(path).records[1:]
+    assert proposed["rows"] == [0, 3, 6, 9, 12, 15, 18] and proposed["propensity"] == [0.5, None]
+    assert np.array(tick["arms_mean"]).tobytes() == values.tobytes()
+    assert tick["step"] == 3 and tick["arms_pulls"] == [2, 0.1, True]
 
 
 def test_a_checkpoint_that_knows_more_records_than_the_file_keeps_numbers_rising(tmp_path):

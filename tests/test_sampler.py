@@ -205,9 +205,9 @@ def test_the_journal_tells_every_decision_and_observation(tmp_path):
         arm["pulls"] + (arm["arm"] == journal.live("cancel")[0]["arm"]) for arm in table
     ]
     assert [c["new"] for c in journal.live("cancel")] == [True, False]
-    last = journal.live("observe")[-1]["groups"][0]
+    last = next(journal.live("observe")[-1].groups())
     assert (last["row"], last["successes"], last["kind"], last["new"]) == (row, [1.0], "discarded", False)
-    fed = [g for o in journal.live("observe") for g in o["groups"] if g["new"]]
+    fed = [g for o in journal.live("observe") for g in o.groups() if g["new"]]
     assert sum(arm["observed"] for arm in table) == len(fed) == 7
 
 

@@ -31,7 +31,7 @@ def groups(records: list[Record]) -> list[dict[str, Any]]:
         group | {"reason": record.data.get("reason")}
         for record in records
         if record.event == "observe"
-        for group in record["groups"]
+        for group in record.groups()
     ]
 
 
@@ -59,7 +59,7 @@ def trained_each_step(records: list[Record]) -> str:
     trained, sizes = 0, []
     for record in journals.live(records):
         if record.event == "observe":
-            trained += sum(group["kind"] == "trained" for group in record["groups"])
+            trained += record.column("kind").count("trained")
         elif record.event == "tick":
             sizes.append(trained)
             trained = 0

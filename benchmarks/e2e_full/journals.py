@@ -10,16 +10,17 @@ import numpy as np
 import torch
 
 from sparft_verl.artefact import read_artefact
-from sparft_verl.curricula import Arms, Curriculum, CurriculumConfig, Feedback, build
+from sparft_verl.curricula import Arms, Curriculum, CurriculumConfig, build
 from sparft_verl.curricula.packing import unpack
-from sparft_verl.journal import Record, read
+from sparft_verl.journal import JOURNAL, Record, read
 from sparft_verl.sampler import CurriculumSampler
+from sparft_verl.telling import tell
 from sparft_verl.verl_plugin.join import join_arms
 
 
 def journal(run: Path) -> Path:
     """Return where the run keeps its journal."""
-    return run / "sparft" / "journal.jsonl"
+    return run / JOURNAL
 
 
 def events(run: Path) -> list[Record]:
@@ -91,19 +92,6 @@ def replay(records: list[Record], task: Path) -> Curriculum:
         if record.event == "propose":
             ticket = curriculum.propose(len(record["rows"]))
             np.testing.assert_equal((ticket.id, ticket.rows.tolist()), (record["ticket"], record["rows"]))
-        elif record.event == "observe":
-            curriculum.observe(
-                Feedback(
-                    group["ticket"],
-                    group["row"],
-                    group["successes"],
-                    kind=group["kind"],
-                    policy_step=group.get("policy_step"),
-                )
-                for group in record["groups"]
-            )
-        elif record.event == "cancel":
-            curriculum.cancel(record["ticket"], record["row"], record["reason"])
-        elif record.event == "tick":
-            curriculum.tick(record["step"])
+        elif record.event in ("observe", "cancel", "tick"):
+            tell(curriculum, record)
     return curriculum

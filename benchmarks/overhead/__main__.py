@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.curricula.measure import ARMS, BATCH, ROLLOUTS
 from benchmarks.machine import commit, machine, versions
-from benchmarks.overhead.measure import ARMS, BATCH, ROLLOUTS, TOKENS, measure
+from benchmarks.overhead.measure import PARTS, measure
+from benchmarks.overhead.queue import TOKENS
 from sparft_verl.curricula import METHODS
 
 LIMIT = 0.015
@@ -55,22 +57,26 @@ def main() -> None:
         "commit": commit(),
         "measured": [],
     }
-    parts = ("propose", "label", "read", "group", "observe", "tick", "metrics")
     print(
         f"{'milliseconds':15}{'prompts':>9}"
-        + "".join(f"{part:>9}" for part in (*parts, "step", "cpu", "of limit"))
+        + "".join(f"{part:>9}" for part in (*PARTS, "step", "cpu", "of limit"))
     )
-    for name in names:
-        for prompts in sizes:
+    for prompts in sizes:
+        for name in names:
             row = measure({"method": name}, prompts, steps)
             row["share_of_limit"] = row["seconds_step"] / LIMIT
             result["measured"].append(row)
-            values = [*(row["seconds"][part] for part in parts), row["seconds_step"], row["cpu_seconds_step"]]
+            values = [*(row["seconds"][part] for part in PARTS), row["seconds_step"], row["cpu_seconds_step"]]
             print(
                 f"{name:15}{prompts:9}{''.join(f'{1000 * value:9.2f}' for value in values)}"
                 f"{row['share_of_limit']:9.2f}",
                 flush=True,
             )
+    slowest = max(result["measured"], key=lambda row: (row["prompts"], row["seconds_step"]))
+    print(
+        f"slowest at {slowest['prompts']} prompts: {slowest['settings']['method']}, "
+        f"{slowest['share_of_limit']:.2f} of the limit of {1000 * LIMIT:.0f} ms"
+    )
     result["machine"]["load_after"] = os.getloadavg()
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(result, indent=2) + "\n")

@@ -10,7 +10,7 @@ from typing import Any
 
 from recipes.evaluation.groups import by_column, split
 from recipes.evaluation.scores import CollectError, read_run, records
-from sparft_verl.journal import read
+from sparft_verl.journal import JOURNAL, read
 
 PARTS = ("gen", "old_log_prob", "adv", "update_actor", "update_weights", "testing", "save_checkpoint")
 """Stages that verl times within a step, as far as it did them."""
@@ -33,7 +33,7 @@ def outcome(out: Path, held_out: Path) -> dict[str, Any]:
             "response_tokens": [_number(by_step[step], "response_length/mean") for step in sorted(by_step)],
             "tokens": sum(int(data.get("perf/total_num_tokens", 0)) for data in by_step.values()),
         },
-        "arms": pulls(out / "sparft" / "journal.jsonl"),
+        "arms": pulls(out / JOURNAL),
         "seconds": _seconds(by_step),
         "overhead": {
             "ms": _each(by_step, "sparft/overhead_ms"),

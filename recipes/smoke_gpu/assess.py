@@ -9,7 +9,7 @@ from typing import Any
 
 from recipes.evaluation.scores import records
 from sparft_verl.artefact import read_artefact
-from sparft_verl.journal import Journal, read
+from sparft_verl.journal import JOURNAL, Journal, read
 
 MOST_OVERHEAD = 1.0
 """Per cent of a step that the curriculum may take, as the median over steps after the first."""
@@ -17,7 +17,7 @@ MOST_OVERHEAD = 1.0
 
 def assess(artefact: Path, off: Path, on: Path, *, steps: int, killed_at: int, device: str) -> dict[str, Any]:
     """Return {"checks": {name: {"ok", ...}}, "seconds_per_step": ...} of a run without and one with a curriculum."""
-    journal = read(on / "sparft" / "journal.jsonl")
+    journal = read(on / JOURNAL)
     overhead = [one["data"]["sparft/overhead_percent"] for one in _trained(on) if one["step"] > 1]
     found = str(read_artefact(artefact).manifest["parameters"]["resolved"]["device"])
     median_overhead = median(overhead) if overhead else None
@@ -74,7 +74,7 @@ def resumed_exactly(journal: Journal, killed_at: int) -> dict[str, Any]:
 def feedback_complete(journal: Journal) -> dict[str, Any]:
     """Each prompt that counts was observed exactly once, with as many scores as every other."""
     served = Counter((one["ticket"], row) for one in journal.live("propose") for row in one["rows"])
-    groups = [group for one in journal.live("observe") for group in one["groups"]]
+    groups = [group for one in journal.live("observe") for group in one.groups()]
     seen = Counter((group["ticket"], group["row"]) for group in groups if group["new"])
     scores = sorted({len(group["successes"]) for group in groups})
     return {

@@ -76,6 +76,11 @@ class Curriculum(ABC):
     def arm_table(self) -> list[dict[str, Any]]:
         """Return one dict per arm for reports: name, size, pulls, observed, mean, sd, ..."""
 
+    def arm_columns(self) -> dict[str, list[Any]]:
+        """Return `arm_table` by column, one value for each arm: what a journal takes of it at every step."""
+        table = self.arm_table()
+        return {name: [arm[name] for arm in table] for name in table[0]}
+
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
         """Return the complete state: NumPy arrays, str, int, float, bool, lists and dicts of these."""

@@ -28,6 +28,14 @@ def mentions(values: NDArray[Any]) -> I64:
     return out
 
 
+def distinct(values: I64) -> I64:
+    """int64 [m]: the different values, rising; several times as fast as np.unique at the size of a batch."""
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
+
+
 def member(ordered: NDArray[Any], values: NDArray[Any]) -> NDArray[np.bool_]:
     """bool like `values`: whether each is in `ordered`, which rises."""
     if not len(ordered):

@@ -327,25 +327,30 @@ class ComposedCurriculum(Saved, Curriculum):
             **self._telemetry.arm_metrics(mean, sd, by_arm),
         }
 
-    def arm_table(self) -> list[dict[str, Any]]:
-        """Return one dict per arm; `mean` is None before its first observed pull, `difficulty` where unknown."""
+    def arm_columns(self) -> dict[str, list[Any]]:
+        """Return a column for each number of an arm; `mean` is None before its first observed pull."""
         mean, sd = self._beliefs()
         counts = self._telemetry
-        waiting = np.bincount(self.arms.arm[self._ledger.waiting()[1]], minlength=len(mean))
+        size = len(self.arms.names)
         difficulty = self.arms.mean_difficulty
-        return [
-            {
-                "arm": k,
-                "name": name,
-                "size": int(self.arms.sizes[k]),
-                "difficulty": None if np.isnan(difficulty[k]) else float(difficulty[k]),
-                "pulls": int(counts.pulls[k]),
-                "observed": int(counts.observed[k]),
-                "mean": float(mean[k]) if counts.observed[k] else None,
-                "sd": None if sd is None else float(sd[k]),
-                "served": int(counts.slots[k]),
-                "unique": int(counts.unique[k]),
-                "outstanding": int(waiting[k]),
-            }
-            for k, name in enumerate(self.arms.names)
-        ]
+        return {
+            "arm": list(range(size)),
+            "name": list(self.arms.names),
+            "size": self.arms.sizes.tolist(),
+            "difficulty": [None if value != value else value for value in difficulty.tolist()],
+            "pulls": counts.pulls.tolist(),
+            "observed": counts.observed.tolist(),
+            "mean": [
+                value if some else None
+                for value, some in zip(mean.tolist(), counts.observed.tolist(), strict=True)
+            ],
+            "sd": [None] * size if sd is None else sd.tolist(),
+            "served": counts.slots.tolist(),
+            "unique": counts.unique.tolist(),
+            "outstanding": np.bincount(self.arms.arm[self._ledger.waiting()[1]], minlength=size).tolist(),
+        }
+
+    def arm_table(self) -> list[dict[str, Any]]:
+        """Return one dict per arm; `mean` is None before its first observed pull, `difficulty` where unknown."""
+        columns = self.arm_columns()
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

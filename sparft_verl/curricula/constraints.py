@@ -9,6 +9,7 @@ import numpy as np
 
 from sparft_verl import bandit
 from sparft_verl.curricula.choosers.base import UNLIMITED
+from sparft_verl.curricula.columns import distinct
 from sparft_verl.curricula.config import CurriculumConfig
 from sparft_verl.curricula.order import STREAM_ORDER, Mask
 from sparft_verl.curricula.quota import Scopes
@@ -81,7 +82,7 @@ class Limits:
 
     def serve(self, items: I64, step: int) -> None:
         """Note that these prompts were served at `step`."""
-        items = np.unique(items)
+        items = distinct(items)
         if self._config.unique_budget:
             self._unique += int((~self._seen[items]).sum())
             self._seen[items] = True

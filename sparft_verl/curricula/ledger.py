@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sparft_verl.curricula.columns import member, mentions, quantised
+from sparft_verl.curricula.columns import distinct, member, mentions, quantised
 from sparft_verl.curricula.state import array, count, require
 from sparft_verl.curricula.types import F64, I64
 
@@ -95,7 +95,7 @@ class Ledger:
         held = self._table["ticket"]
         key = held * self._prompts + self._table["item"]
         wanted = ticket * self._prompts + item
-        alive = member(np.unique(held), ticket)
+        alive = member(distinct(held), ticket)
         strange = np.flatnonzero(alive & ((item < 0) | ~member(np.sort(key), wanted)))
         if strange.size:
             raise ValueError(f"row {row[strange[0]]} is not in ticket {ticket[strange[0]]}")
@@ -141,7 +141,7 @@ class Ledger:
     def _settle(self, slots: I64, status: int) -> ClosedPulls:
         table = self._table
         table["status"][slots] = status
-        touched = np.unique(table["pull"][slots])
+        touched = distinct(table["pull"][slots])
         slot = np.flatnonzero(member(touched, table["pull"]))
         number = np.searchsorted(touched, table["pull"][slot])
         done = np.bincount(number, table["status"][slot] == OPEN, len(touched)) == 0
@@ -169,7 +169,7 @@ class Ledger:
         """Drop tickets without an open slot."""
         table = self._table
         if len(table["ticket"]):
-            alive = np.unique(table["ticket"][table["status"] == OPEN])
+            alive = distinct(table["ticket"][table["status"] == OPEN])
             kept = member(alive, table["ticket"])
             if not kept.all():
                 self._table = {name: column[kept] for name, column in table.items()}

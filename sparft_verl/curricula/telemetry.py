@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sparft_verl.curricula.columns import quantised
+from sparft_verl.curricula.columns import distinct, quantised
 from sparft_verl.curricula.groups import Groups
 from sparft_verl.curricula.series import named
 from sparft_verl.curricula.state import array, count, part, require
@@ -82,7 +82,7 @@ class Telemetry:
 
     def serve(self, items: I64, pulled: I32, odds: F64 | None) -> None:
         """Count prompts handed out, and the arms of the pulls they make; `odds` is each arm's probability."""
-        different = np.unique(items)
+        different = distinct(items)
         fresh = different[self.served[different] == 0]
         np.add.at(self.served, items, 1)
         np.add.at(self.unique, self._arms.arm[fresh], 1)

@@ -5,16 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from sparft_verl.arms_file import NAME, read_arms
-from sparft_verl.curricula import Arms, Curriculum, CurriculumConfig, Feedback, Groups
-from sparft_verl.journal import Record, read
-
-JOURNAL = Path("sparft") / "journal.jsonl"
-"""Where the journal lies, below verl's trainer.default_local_dir."""
+from sparft_verl.curricula import Arms, CurriculumConfig
+from sparft_verl.journal import JOURNAL, Record, read
 
 
 class ReplayError(ValueError):
@@ -73,30 +67,5 @@ def load(path: str | os.PathLike[str]) -> History:
         config = CurriculumConfig.of(opening["config"])
     except ValueError as error:
         raise ReplayError(f"{path} was written under settings this version does not have: {error}") from error
-    advantages = any("advantages" in group for e in events if e.event == "observe" for group in e["groups"])
+    advantages = any("advantages" in event.data for event in events)
     return History(path, config, arms, events, advantages)
-
-
-def groups_of(record: Record) -> Groups:
-    """Return the groups of an `observe` record."""
-    return Groups.of(
-        Feedback(
-            group["ticket"],
-            group["row"],
-            np.array(group["successes"], dtype=np.float64),
-            np.array(group["advantages"], dtype=np.float64) if "advantages" in group else None,
-            group["kind"],
-            policy_step=group.get("policy_step"),
-        )
-        for group in record["groups"]
-    )
-
-
-def tell(curriculum: Curriculum, record: Record) -> Any:
-    """Tell a curriculum of anything but a proposal; return what it answers, None for a tick."""
-    if record.event == "observe":
-        return curriculum.accept(groups_of(record))
-    if record.event == "cancel":
-        return curriculum.cancel(record["ticket"], record["row"], record["reason"])
-    curriculum.tick(record["step"])
-    return None

@@ -13,8 +13,9 @@ from sparft_verl.curricula.propensity import EXACT_ARMS
 from sparft_verl.curricula.statistics import abs_advantage
 from sparft_verl.curricula.types import F64, I32
 from sparft_verl.journal import Record
-from sparft_verl.replay.history import History, ReplayError, groups_of, tell
+from sparft_verl.replay.history import History, ReplayError
 from sparft_verl.replay.value import Sample
+from sparft_verl.telling import groups_of, new_of, tell
 
 DRAWS = 1 << 16
 """Draws of a Monte-Carlo probability."""
@@ -98,7 +99,7 @@ def _outcomes(history: History) -> dict[tuple[int, int], tuple[float, float]]:
     found: dict[tuple[int, int], tuple[float, float]] = {}
     for record in history.events:
         if record.event == "observe":
-            groups = groups_of(record).take(np.array([group["new"] for group in record["groups"]]))
+            groups = groups_of(record).take(new_of(record))
             rate, signal = groups.solved / groups.rollouts, abs_advantage(groups) / groups.rollouts
             keys = zip(groups.ticket.tolist(), groups.row.tolist(), strict=True)
             found |= dict(zip(keys, zip(rate.tolist(), signal.tolist(), strict=True), strict=True))
@@ -114,7 +115,7 @@ def _behaviour(logged: Curriculum, record: Record, arms: I32, out: Walk) -> tupl
     sampled, one = _sampled(logged, out), np.ones(len(arms))
     if sampled is not None:
         return sampled[arms], one
-    behaviour = np.array([np.nan if p is None else p for p in record["propensity"]])
+    behaviour = np.array(record["propensity"], dtype=np.float64)  # null is nan
     if not isinstance(logged, ComposedCurriculum):
         return behaviour, one
     scope: I32 = logged.scope_of_item[logged.arms.items(np.array(record["rows"]))]

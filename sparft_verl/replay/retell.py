@@ -8,7 +8,8 @@ import numpy as np
 
 from sparft_verl.curricula import Curriculum, build
 from sparft_verl.journal import Record
-from sparft_verl.replay.history import History, tell
+from sparft_verl.replay.history import History
+from sparft_verl.telling import tell
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def _differs(curriculum: Curriculum, record: Record) -> str | None:
         ticket = curriculum.propose(len(record["rows"]))
         if ticket.id != record["ticket"]:
             return f"ticket {ticket.id} instead of {record['ticket']}"
-        logged = [np.nan if p is None else p for p in record["propensity"]]
+        logged = np.array(record["propensity"], dtype=np.float64)  # null is nan
         for name, mine, theirs in (
             ("row", ticket.rows, record["rows"]),
             ("arm", ticket.arms, record["arms"]),
@@ -59,13 +60,12 @@ def _differs(curriculum: Curriculum, record: Record) -> str | None:
         return None
     answer = tell(curriculum, record)
     if record.event == "observe":
-        logged = [group["new"] for group in record["groups"]]
-        if answer != logged:
-            index = next(i for i, pair in enumerate(zip(answer, logged, strict=True)) if pair[0] != pair[1])
-            group = record["groups"][index]
+        new = record.column("new")
+        if answer != new:
+            index = next(i for i, pair in enumerate(zip(answer, new, strict=True)) if pair[0] != pair[1])
             return (
-                f"the group of ticket {group['ticket']}, row {group['row']} was "
-                f"{'new' if logged[index] else 'known'} and is not so here"
+                f"the group of ticket {record.column('ticket')[index]}, row {record['row'][index]} was "
+                f"{'new' if new[index] else 'known'} and is not so here"
             )
     elif record.event == "cancel" and answer != record["new"]:
         return (

@@ -5,12 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sparft_verl.journal import Journal, Record, read
+from sparft_verl.journal import JOURNAL, Journal, Record, read
 from sparft_verl.report.errors import ReportError
 from sparft_verl.report.run import Run, Series
-
-JOURNAL = Path("sparft") / "journal.jsonl"
-"""Where the journal lies, below verl's trainer.default_local_dir."""
 
 
 def find_journal(path: Path) -> Path:
@@ -79,7 +76,7 @@ def _run(journal: Journal, opening: Record, proposals: Sequence[Record]) -> Run:
         pulls[optimiser_step(record) - first] += np.bincount(record["arms"], minlength=arms)
     for record in observations:
         step = optimiser_step(record) - first
-        for group in record["groups"]:
+        for group in record.groups():
             if not group["new"]:
                 continue
             arm, successes = group["arm"], group["successes"]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sparft_verl.curricula import Groups
 from sparft_verl.verl_plugin.columns import as_list, as_ragged, means, picked, sums
+from sparft_verl.verl_plugin.keys import first_of, parsed
 from sparft_verl.verl_plugin.success import SuccessRule, to_successes
 
 ROW = "sparft_row"
@@ -85,7 +86,7 @@ class Rollouts:
         some = list(rollouts)
         return cls(
             [one.key for one in some],
-            *_parsed([one.key for one in some]),
+            *parsed([one.key for one in some]),
             np.array([one.ticket for one in some], dtype=np.int64),
             np.array([one.row for one in some], dtype=np.int64),
             np.array([one.success for one in some], dtype=np.float64),
@@ -100,21 +101,14 @@ def read_rollouts(
     """Return the rollouts in `data`, what verl's `kv_batch_get` gave for the keys of `tags`, verl's tag of each."""
     keys = list(tags)
     # what is the same for all rollouts of a prompt is read once: a value costs microseconds
-    prompt, session, output = _parsed(keys)
-    first = np.unique(prompt, return_index=True)[1].tolist()
+    prompt, session, output = parsed(keys)
+    first = first_of(prompt).tolist()
     row, ticket = (np.array(picked(data, name, first), dtype=np.int64)[prompt] for name in (ROW, TICKET))
-    sources = [str(source) for source in picked(data, "data_source", first)]
-    scores = sums(as_ragged(data["rm_scores"]))
-    verdicts = np.full(len(keys), np.nan)
-    for index, extra in enumerate(picked(data, "extra_fields")):
-        info = extra.get("reward_extra_info") if isinstance(extra, dict) else None
-        if info and (acc := info.get("acc")) is not None:
-            # A plain number of the reward function's verl files under `acc`, alone: a score, not a verdict.
-            (verdicts if "score" in info else scores)[index] = acc
+    scores, verdicts = _graded(picked(data, "extra_fields"), data)
     advantage = np.full(len(keys), np.nan)
     if "advantages" in data.keys():  # noqa: SIM118 - a TensorDict, whose `in` asks something else
         advantage = means(as_ragged(data["advantages"]), as_ragged(data["response_mask"]))
-    versions = (tag.get("min_global_steps") for tag in tags.values())
+    versions = [-1 if (step := tag.get("min_global_steps")) is None else step for tag in tags.values()]
     return Rollouts(
         keys,
         prompt,
@@ -122,21 +116,30 @@ def read_rollouts(
         output,
         ticket,
         row,
-        to_successes(scores, verdicts, sources, prompt, rules),
+        to_successes(scores, verdicts, lambda: picked(data, "data_source", first), prompt, rules),
         advantage,
-        np.array([-1 if version is None else version for version in versions], dtype=np.int64),
+        np.array(versions, dtype=np.int64),
     )
 
 
-def _parsed(keys: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return number of the uid, session and output of each key."""
-    parts = [key.rsplit("_", 2) for key in keys]
-    number = {uid: place for place, uid in enumerate(sorted({part[0] for part in parts}))}
-    return (
-        np.array([number[part[0]] for part in parts], dtype=np.int64),
-        np.array([int(part[1]) for part in parts], dtype=np.int64),
-        np.array([int(part[2]) for part in parts], dtype=np.int64),
-    )
+def _graded(extras: list[Any], data: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the score of each rollout and the reward function's own verdict, float64 [n], nan where it gave none.
+
+    A plain number of the reward function's verl files under `acc`, alone: a score, not a verdict.
+    """
+    try:
+        infos = [extra["reward_extra_info"] or {} for extra in extras]
+    except (KeyError, TypeError):  # somewhere there is none
+        infos = [extra.get("reward_extra_info") or {} if isinstance(extra, dict) else {} for extra in extras]
+    found = [info.get("acc") for info in infos]
+    verdicts = np.array(found, dtype=np.float64)  # None is nan
+    alone = ~np.array(["score" in info for info in infos], dtype=np.bool_)
+    if not (alone.any() or np.isnan(verdicts).any()):
+        return np.full(len(extras), np.nan), verdicts  # no score will be asked for
+    scores = sums(as_ragged(data["rm_scores"]))
+    alone &= np.array([acc is not None for acc in found], dtype=np.bool_)
+    scores[alone], verdicts[alone] = verdicts[alone], np.nan
+    return scores, verdicts
 
 
 def group(rollouts: Rollouts | Iterable[Rollout], kind: str) -> Groups:
@@ -146,7 +149,11 @@ def group(rollouts: Rollouts | Iterable[Rollout], kind: str) -> Groups:
     validation.
     """
     some = Rollouts.of(rollouts)
-    order = np.lexsort((some.output, some.session, some.uid, some.row, some.ticket))
+    first = first_of(some.uid)
+    rank = np.empty_like(first)
+    rank[np.lexsort((some.row[first], some.ticket[first]))] = np.arange(len(first))
+    sessions, outputs = (int(column.max(initial=0)) + 1 for column in (some.session, some.output))
+    order = np.argsort((rank[some.uid] * sessions + some.session) * outputs + some.output)
     uid, session = some.uid[order], some.session[order]
     last = np.ones(len(order), dtype=np.bool_)
     last[:-1] = (uid[1:] != uid[:-1]) | (session[1:] != session[:-1])

@@ -10,9 +10,6 @@ from sparft_verl.verl_plugin.join import join_arms
 from sparft_verl.verl_plugin.nodes import local_artefact
 from sparft_verl.verl_plugin.settings import CurriculumSettings
 
-JOURNAL = Path("sparft") / "journal.jsonl"
-"""Where the journal lies, below trainer.default_local_dir."""
-
 
 def open_sampler(
     settings: CurriculumSettings, dataset: Any, batch_size: int, journal: Path

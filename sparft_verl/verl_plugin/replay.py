@@ -11,6 +11,7 @@ from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
 
 from sparft_verl.verl_plugin import GATE_METRIC
 from sparft_verl.verl_plugin.errors import CurriculumError
+from sparft_verl.verl_plugin.keys import uid_of
 
 Tags = dict[str, dict[str, Any]]
 """verl's tag of every trajectory, by its key `{uid}_{session}_{output}`."""
@@ -47,7 +48,7 @@ class _Reports:
         self._verdicts = {uid: bad for uid, bad in self._verdicts.items() if uid in finished}
         fresh: dict[str, Tags] = {uid: {} for uid in finished - self._verdicts.keys() - filtered}
         for key, tag in self.partitions[partition_id].items():  # type: ignore[attr-defined]
-            if (uid := _uid(key)) in fresh:
+            if (uid := uid_of(key)) in fresh:
                 fresh[uid][key] = tag
         rejected = self.listener.rejected({uid: tags for uid, tags in fresh.items() if tags})
         self._verdicts |= {uid: uid in rejected for uid in fresh}
@@ -79,14 +80,10 @@ class _Reports:
                 tags = {
                     key: tag
                     for key, tag in self.partitions[partition_id].items()  # type: ignore[attr-defined]
-                    if _uid(key) in members
+                    if uid_of(key) in members
                 }
-                self.listener.on_discard(reason, tags, members - {_uid(key) for key in tags})
+                self.listener.on_discard(reason, tags, members - {uid_of(key) for key in tags})
         super()._clear_groups(partition_id, uids)  # type: ignore[misc]
-
-
-def _uid(key: str) -> str:
-    return key.split("_")[0]
 
 
 def reporting(stock: ReplayBuffer, listener: Listener, *, gated: bool) -> Any:

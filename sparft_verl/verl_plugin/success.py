@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ def to_success(
 def to_successes(
     scores: NDArray[np.float64],
     verdicts: NDArray[np.float64],
-    sources: Sequence[str],
+    sources_of: Callable[[], Sequence[Any]],
     prompt: NDArray[np.int64],
     rules: Mapping[str, SuccessRule],
 ) -> NDArray[np.float64]:
@@ -38,13 +38,18 @@ def to_successes(
 
     Args:
         scores: float64 [n]. verdicts: float64 [n], nan where the reward function gave none.
-        sources: data source of each prompt. prompt: int64 [n]: number of each rollout's prompt.
+        sources_of: gives the data source of each prompt, where one is needed.
+        prompt: int64 [n]: number of each rollout's prompt.
         rules: by data source.
     """
+    scored = np.isnan(verdicts)
+    out = np.where(scored, scores, verdicts)
+    outside = ~((out >= 0.0) & (out <= 1.0))
+    if not (rules or outside.any()):
+        return out
+    sources = [str(source) for source in sources_of()]
     ruled = np.array([source in rules or ANY_SOURCE in rules for source in sources], dtype=np.bool_)
-    out = np.where(np.isnan(verdicts), scores, verdicts)
-    special = ruled[prompt] & np.isnan(verdicts) | ~((out >= 0.0) & (out <= 1.0))
-    for index in np.flatnonzero(special).tolist():
-        acc = None if np.isnan(verdicts[index]) else float(verdicts[index])
+    for index in np.flatnonzero(ruled[prompt] & scored | outside).tolist():
+        acc = None if scored[index] else float(verdicts[index])
         out[index] = to_success(float(scores[index]), acc, sources[prompt[index]], rules)
     return out

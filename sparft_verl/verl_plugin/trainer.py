@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from verl.trainer.ppo.v1.trainer_colocate_async import PPOTrainerColocateAsync
 from verl.trainer.ppo.v1.trainer_separate_async import PPOTrainerSeparateAsync
 from verl.utils.device import get_device_name
 
+from sparft_verl.curricula import Feedback
+from sparft_verl.journal import JOURNAL
 from sparft_verl.sampler import CurriculumSampler
 from sparft_verl.verl_plugin import cpu
 from sparft_verl.verl_plugin.errors import CurriculumError
@@ -34,9 +37,10 @@ from sparft_verl.verl_plugin.feedback import (
     group,
     read_rollouts,
 )
+from sparft_verl.verl_plugin.keys import uid_of
 from sparft_verl.verl_plugin.loader import CurriculumDataLoader
 from sparft_verl.verl_plugin.nodes import check_nodes
-from sparft_verl.verl_plugin.opening import JOURNAL, open_sampler
+from sparft_verl.verl_plugin.opening import open_sampler
 from sparft_verl.verl_plugin.replay import Tags, reporting
 from sparft_verl.verl_plugin.settings import read_settings
 from sparft_verl.verl_plugin.switch import MODE_PREFIX
@@ -51,6 +55,8 @@ class CurriculumTrainer(PPOTrainer):
     def __init__(self, config: DictConfig) -> None:
         self.settings = read_settings(config)
         self._thrown_away: Counter[str] = Counter()
+        self._judged: dict[str, Feedback] = {}
+        """Groups that the gate rejected, by uid, until verl deletes them."""
         check_nodes()
         with open_dict(config):  # verl compares this name and looks its mode's own block up by it
             config.trainer.v1.trainer_mode = self.base_mode
@@ -124,23 +130,31 @@ class CurriculumTrainer(PPOTrainer):
     def on_discard(self, reason: str, tags: Tags, lost: set[str]) -> None:
         """Take as evidence what is known of the groups that verl is about to delete."""
         with self.curriculum_sampler.clock:
-            self._thrown_away[reason] += len({key.split("_")[0] for key in tags}) + len(lost)
+            uids = {uid_of(key) for key in tags}
+            self._thrown_away[reason] += len(uids) + len(lost)
+            judged = {uid: self._judged.pop(uid) for uid in sorted(uids & self._judged.keys())}
+            unread = {key: tag for key, tag in tags.items() if uid_of(key) not in judged} if judged else tags
+            unscored: set[str] = set()
             if self.reward_loop_manager.reward_loop_worker_handles is None:
                 # A colocated reward model scores only what will be trained on.
-                lost, tags = lost | set(tags), {}
-            self.curriculum_sampler.observe(group(self._rollouts(tags), "discarded"), reason)
-            for ticket, row in self._slots(lost):
+                unscored, unread = set(unread), {}
+            self.curriculum_sampler.observe(group(self._rollouts(unread), "discarded"), reason)
+            self.curriculum_sampler.observe(judged.values(), reason)
+            for ticket, row in self._slots(lost, unscored):
                 self.curriculum_sampler.cancel(ticket, row, f"{reason}: no scored rollout")
 
     def rejected(self, groups: Mapping[str, Tags]) -> set[str]:
         """Return the uids of the finished `groups` that the curriculum's gate does not admit."""
         with self.curriculum_sampler.clock:
             rollouts = self._rollouts({key: tag for tags in groups.values() for key, tag in tags.items()})
-            uid = {(rollout.ticket, rollout.row): rollout.key.split("_")[0] for rollout in rollouts}
+            uid = {(rollout.ticket, rollout.row): uid_of(rollout.key) for rollout in rollouts}
             # In one order for every run, because the gate counts what it rejects.
             finished = group(rollouts, "trained")
             admitted = self.curriculum_sampler.curriculum.admit(finished)
-            return {uid[g.ticket, g.row] for g, good in zip(finished, admitted, strict=True) if not good}
+            out = {uid[g.ticket, g.row]: g for g, good in zip(finished, admitted, strict=True) if not good}
+            # verl deletes them next, and asks `on_discard` first
+            self._judged |= {name: replace(one, kind="discarded") for name, one in out.items()}
+            return set(out)
 
     def _rollouts(self, tags: Tags, fields: Sequence[str] = DISCARDED_FIELDS) -> Rollouts:
         if not tags:
@@ -148,11 +162,12 @@ class CurriculumTrainer(PPOTrainer):
         data = tq.kv_batch_get(keys=list(tags), partition_id="train", select_fields=list(fields))
         return read_rollouts(tags, data, self.settings.success)
 
-    def _slots(self, keys: set[str]) -> list[tuple[int, int]]:
-        """Return (ticket, row) of prompts or trajectories in the transfer queue."""
+    def _slots(self, prompts: set[str], trajectories: Collection[str] = ()) -> list[tuple[int, int]]:
+        """Return (ticket, row) of prompts, by uid, and of trajectories, by key, in the transfer queue."""
+        keys = sorted({*prompts, *trajectories})
         if not keys:
             return []
-        data = tq.kv_batch_get(keys=sorted(keys), partition_id="train", select_fields=[TICKET, ROW])
+        data = tq.kv_batch_get(keys=keys, partition_id="train", select_fields=[TICKET, ROW])
         columns = (as_list(data[TICKET]), as_list(data[ROW]))
         return sorted({(int(ticket), int(row)) for ticket, row in zip(*columns, strict=True)})
 
@@ -168,9 +183,9 @@ class CurriculumTrainerSync(CurriculumTrainer, PPOTrainerSync):
             self.curriculum_sampler.cancel(ticket, row, "no rollout came back")
         super()._close_step()
 
-    def _slots(self, keys: set[str]) -> list[tuple[int, int]]:
+    def _slots(self, prompts: set[str], trajectories: Collection[str] = ()) -> list[tuple[int, int]]:
         # In this mode verl keeps no data of a prompt, only of its trajectories.
-        return super()._slots({key for key in keys if "_" in key})
+        return super()._slots(set(), trajectories)
 
 
 class _Async(CurriculumTrainer):

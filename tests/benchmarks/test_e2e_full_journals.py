@@ -74,7 +74,7 @@ def test_a_success_that_is_not_the_one_observed_is_found(task, tmp_path) -> None
 
     def flip(line: dict) -> dict:
         if line["event"] == "observe" and line["step"] == 2:
-            line["groups"][0]["successes"] = [1.0 - line["groups"][0]["successes"][0]] * ROLLOUTS
+            line["successes"][0] = [1 - line["successes"][0][0]] * ROLLOUTS
         return line
 
     rewrite(run, flip)
@@ -87,7 +87,8 @@ def test_an_observation_that_the_journal_lacks_is_found(task, tmp_path) -> None:
 
     def drop(line: dict) -> dict:
         if line["event"] == "observe" and line["step"] == 3:
-            line["groups"] = line["groups"][1:]
+            for name in ("row", "arm", "successes"):
+                line[name] = line[name][1:]
         return line
 
     rewrite(run, drop)
@@ -103,8 +104,8 @@ def test_the_reward_that_the_curriculum_saw_must_be_what_the_prompt_is_worth(tas
         checks.known_reward(journals.events(run), task, [{name: 0.5 for name in apart[0]}])
 
     def less(line: dict) -> dict:
-        for group in line.get("groups", ()):
-            group["successes"] = [value - 0.01 for value in group["successes"]]
+        if line["event"] == "observe":
+            line["successes"] = [[value - 0.01 for value in group] for group in line["successes"]]
         return line
 
     rewrite(run, less)

@@ -32,7 +32,7 @@ def test_late_and_filtered_groups_are_counted_once_across_a_kill_and_a_resume(st
     assert [record["step"] for record in live if record.event == "tick"] == [1, 2, 3, 4, 5, 6]
 
     # every group once, and what was in flight at the checkpoint came back after it, or was cancelled by name
-    closed = [(g["ticket"], g["row"]) for r in live if r.event == "observe" for g in r["groups"]]
+    closed = [(g["ticket"], g["row"]) for r in live if r.event == "observe" for g in r.groups()]
     cancelled = [(r["ticket"], r["row"]) for r in live if r.event == "cancel"]
     assert len(set(closed)) == len(closed) and not set(closed) & set(cancelled)
     assert in_flight <= set(closed) | set(cancelled)
@@ -40,7 +40,7 @@ def test_late_and_filtered_groups_are_counted_once_across_a_kill_and_a_resume(st
         told = replay(up_to_tick(records, step), task).state_dict()
         np.testing.assert_equal(saved_curriculum(run, step), told)
 
-    groups = [group for r in live if r.event == "observe" for group in r["groups"]]
+    groups = [group for r in live if r.event == "observe" for group in r.groups()]
     assert {group["kind"] for group in groups} == {"trained", "discarded"}
     assert {r.data["reason"] for r in live if r.event == "observe" and "reason" in r.data} == {"filter"}
     assert all(group["policy_step"] >= 0 for group in groups)

@@ -52,7 +52,7 @@ def test_metrics_of_the_curriculum_reach_verls_own_logger_and_discarded_groups_a
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     logged = [line["data"] for line in lines if any(key.startswith("sparft/") for key in line["data"])]
     assert len(logged) == 2
-    groups = [g for r in events(tmp_path / "run") if r.event == "observe" for g in r["groups"]]
+    groups = [g for r in events(tmp_path / "run") if r.event == "observe" for g in r.groups()]
     kinds = {group["kind"] for group in groups}
     assert kinds == {"trained", "discarded"}
     for group in groups:

@@ -34,7 +34,7 @@ def test_a_run_across_two_nodes_trains_both_ranks_and_counts_every_group_once(
         steps=2, reward="by_answer",
     ).finish()  # fmt: skip
     records = events(tmp_path / "run")
-    groups = [(g["ticket"], g["row"]) for r in records if r.event == "observe" for g in r["groups"]]
+    groups = [(g["ticket"], g["row"]) for r in records if r.event == "observe" for g in r.groups()]
     proposed = [(r["ticket"], row) for r in records if r.event == "propose" for row in r["rows"]]
     assert len(groups) == 16 and sorted(groups) == sorted(proposed)
     shards = sorted(path.name for path in (tmp_path / "run" / "global_step_2" / "actor").glob("model_*.pt"))

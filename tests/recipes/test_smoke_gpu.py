@@ -29,18 +29,9 @@ def write(path: Path, *, drop: int | None = None, other: int | None = None, clos
             writer.write("propose", ticket=step, step=step, rows=rows, arms=[0, 0], propensity=[1.0, 1.0])
             if part == 0 and step == KILLED:
                 break
-            groups = [
-                {
-                    "ticket": step,
-                    "row": row,
-                    "arm": 0,
-                    "successes": [1.0, 0.0],
-                    "kind": "trained",
-                    "new": True,
-                }
-                for row in rows[: 1 if step == drop and part else 2]
-            ]
-            writer.write("observe", step=step, groups=groups)
+            came = rows[: 1 if step == drop and part else 2]
+            columns = {"row": came, "arm": [0] * len(came), "successes": [[1, 0]] * len(came)}
+            writer.write("observe", step=step, ticket=step, **columns, kind="trained", new=True)
             if close or step != STEPS - 1:
                 last = writer.write("tick", step=step + 1, arms_pulls=[], arms_mean=[])
             saved = last if step + 1 == SAVED else saved

@@ -46,7 +46,7 @@ def test_a_changed_journal_is_found_out_at_its_first_difference(tmp_path, run_ba
         (lambda r: r["event"] == "propose" and r["ticket"] == 2 and r["arms"].reverse(), "ticket 2, slot"),
         (
             lambda r: (
-                r["event"] == "observe" and r["step"] == 1 and r["groups"][0].update(successes=[1, 1, 1, 1])
+                r["event"] == "observe" and r["step"] == 1 and r["successes"].__setitem__(0, [1, 1, 1, 1])
             ),
             "tick|step 2",
         ),

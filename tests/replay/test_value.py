@@ -131,7 +131,7 @@ def test_probabilities_of_many_arms_are_drawn_and_their_error_is_told(tmp_path, 
 def test_an_advantage_that_was_given_is_the_signal(tmp_path, run_bandit, bandit_arms):
     path = tmp_path / "journal.jsonl"
     run_bandit(path, arms=bandit_arms(), steps=3, method="sec")
-    groups = [g for record in load(path).events if record.event == "observe" for g in record["groups"]]
+    groups = [g for record in load(path).events if record.event == "observe" for g in record.groups()]
     want = np.mean([np.abs(group["advantages"]).mean() for group in groups])
     value = compare(load(path), CurriculumConfig.of(method="uniform"))["value"]["signal"]
     assert value["logged"]["mean"] == pytest.approx(want)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sparft_verl.journal import JournalWriter, opening
+from sparft_verl.journal import JOURNAL, JournalWriter, opening
 
 
 class RunFolder:
@@ -15,7 +15,7 @@ class RunFolder:
 
     def __init__(self, path: Path, names: Sequence[str], sizes: Sequence[int]) -> None:
         self.path = path
-        self.journal = path / "sparft" / "journal.jsonl"
+        self.journal = path / JOURNAL
         self.writer = JournalWriter(self.journal)
         self.seq = self.writer.write(
             "open", **opening("sparft", {"method": "sparft", "seed": 1}, tuple(names), list(sizes), "f00d")
@@ -27,12 +27,10 @@ class RunFolder:
         arms = [arm for arm, _ in groups]
         propensity = [1.0] * len(rows)
         self.writer.write("propose", ticket=step, step=step - 1, rows=rows, arms=arms, propensity=propensity)
-        seen = [
-            {"ticket": step, "row": row, "arm": arm, "successes": successes, "kind": "trained", "new": True}
-            | fields
-            for row, (arm, successes) in enumerate(groups)
-        ]
-        self.writer.write("observe", step=step - 1, groups=seen)
+        seen = {"row": rows, "arm": arms, "successes": [successes for _, successes in groups]}
+        self.writer.write(
+            "observe", step=step - 1, ticket=step, **seen, **{"kind": "trained", "new": True, **fields}
+        )
         self.seq = self.writer.write("tick", step=step, arms_pulls=[], arms_mean=[])
         return self.seq
 

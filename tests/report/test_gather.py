@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from sparft_verl.journal import SCHEMA
 from sparft_verl.report.errors import ReportError
 from sparft_verl.report.gather import find_journal, gather
 
@@ -50,7 +51,7 @@ def test_a_run_begun_anew_over_an_old_journal_counts_only_the_new_one(run_folder
     folder.step(1, [(0, [1, 1])])
     folder.resume(0, after=-1)
     folder.writer.write(
-        "open", schema=1, time=0, method="uniform", config={}, arms=["x"], arm_sizes=[9], fingerprint="f"
+        "open", schema=SCHEMA, time=0, method="uniform", config={}, arms=["x"], arm_sizes=[9], fingerprint="f"
     )
     folder.step(1, [(0, [0, 1])])
 

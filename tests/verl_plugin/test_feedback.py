@@ -67,6 +67,23 @@ def test_a_plain_number_that_verl_files_under_acc_is_read_by_the_rule_of_its_sou
         read_rollouts(untagged(["u_0_0", "u_1_0"]), data, {})
 
 
+def test_verdicts_scores_and_neither_may_stand_side_by_side() -> None:
+    accs = [{"score": -9.0, "acc": True}, {"acc": 0.25}, {"acc": None, "score": 1.0}, None]
+    data = stored([[-9.0], [9.0], [1.0, -0.5], [0.75]], accs)
+    tags = untagged([f"u_{session}_0" for session in range(4)])
+    assert read_rollouts(tags, data, {}).success.tolist() == [1.0, 0.25, 0.5, 0.75]
+    data = stored([[0.0], [1.0]], [{"acc": 1.0, "score": -1.0}, {"acc": 0.0, "score": 1.0}])
+    assert read_rollouts(untagged(["u_0_0", "u_1_0"]), data, {}).success.tolist() == [1.0, 0.0]
+    data["extra_fields"] = column([{}, {}])
+    assert read_rollouts(untagged(["u_0_0", "u_1_0"]), data, {}).success.tolist() == [0.0, 1.0]
+
+
+def test_a_verdict_outside_the_unit_interval_stops_and_names_its_source() -> None:
+    data = stored([[0.0], [1.0]], [{"acc": 1.0, "score": 1.0}, {"acc": 2.0, "score": 1.0}])
+    with pytest.raises(CurriculumError, match=r"'kk' gave reward_extra_info\.acc = 2"):
+        read_rollouts(untagged(["u_0_0", "u_1_0"]), data, {})
+
+
 def test_advantages_are_averaged_over_the_response_mask() -> None:
     data = stored([[0.0, 1.0, 0.0], [0.0, 0.0]], [None, None], [[0.5, 1.5, 99.0], [-1.0, 99.0]])
     (feedback,) = group(read_rollouts(untagged(["u_0_0", "u_1_0"]), data, {}), "trained")

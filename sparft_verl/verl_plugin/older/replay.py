@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sparft_verl.curricula import Curriculum, Feedback
+from sparft_verl.curricula import Curriculum
 from sparft_verl.curricula.packing import pack, unpack
 from sparft_verl.curricula.state import part
 from sparft_verl.journal import Record, read
+from sparft_verl.telling import tell
 
 
 def advance(curriculum: Curriculum, state: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -27,12 +26,8 @@ def advance(curriculum: Curriculum, state: dict[str, Any], path: Path) -> dict[s
     curriculum.load_state_dict(part(loaded, "curriculum"))
     last = int(loaded["journal_seq"])
     for record in _rest_of_step(path, last):
-        if record.event == "observe":
-            curriculum.accept([_feedback(item) for item in record["groups"]])
-        elif record.event == "cancel":
-            curriculum.cancel(int(record["ticket"]), int(record["row"]), str(record["reason"]))
-        elif record.event == "tick":
-            curriculum.tick(int(record["step"]))
+        if record.event != "resume":
+            tell(curriculum, record)
         last = record.seq
     return pack({**loaded, "curriculum": curriculum.state_dict(), "journal_seq": last})
 
@@ -53,14 +48,3 @@ def _rest_of_step(path: Path, seq: int) -> Iterator[Record]:
         seq = record.seq
         if record.event == "tick":
             return
-
-
-def _feedback(group: dict[str, Any]) -> Feedback:
-    advantages = group.get("advantages")
-    return Feedback(
-        ticket=int(group["ticket"]),
-        row=int(group["row"]),
-        successes=np.array(group["successes"], dtype=np.float64),
-        advantages=None if advantages is None else np.array(advantages, dtype=np.float64),
-        kind=str(group["kind"]),
-    )

@@ -9,13 +9,14 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from sparft_verl.journal import JOURNAL
 from sparft_verl.sampler import Served
 from sparft_verl.verl_plugin.errors import CurriculumError
 from sparft_verl.verl_plugin.older import BLOCK, checkpoint
 from sparft_verl.verl_plugin.older.replay import advance
 from sparft_verl.verl_plugin.older.rollouts import read_batch
 from sparft_verl.verl_plugin.older.tracking import Metrics
-from sparft_verl.verl_plugin.opening import JOURNAL, open_sampler
+from sparft_verl.verl_plugin.opening import open_sampler
 from sparft_verl.verl_plugin.settings import read_settings
 
 

@@ -30,6 +30,8 @@ from verl.utils import attention_utils, hf_tokenizer
 from verl.utils import tensordict_utils as tu
 from verl.utils.dataset.rl_dataset import collate_fn
 
+from sparft_verl.journal import JOURNAL
+
 try:
     from verl.trainer.ppo.utils import create_rl_dataset, create_rl_sampler
 except ImportError:  # before 0.9
@@ -56,7 +58,7 @@ class Events:
         self.file = (folder / "events.jsonl").open("a")
 
     def __call__(self, event: str, step: int, **more) -> None:
-        journal = self.folder / "sparft" / "journal.jsonl"
+        journal = self.folder / JOURNAL
         seen = [json.loads(line)["event"] for line in journal.open()] if journal.exists() else []
         self.file.write(json.dumps({"event": event, "step": step, "journal": seen, **more}) + "\n")
         self.file.flush()

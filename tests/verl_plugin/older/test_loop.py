@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sparft_verl.curricula.packing import unpack
-from sparft_verl.journal import Journal, read
+from sparft_verl.journal import JOURNAL, Journal, read
 
 EPOCH, BATCH, STEPS, SAVES = 10, 4, 20, 5
 CACHE: dict[
@@ -56,7 +56,7 @@ def events(folder: Path, *kinds: str) -> list[dict[str, Any]]:
 
 
 def journal(folder: Path) -> Journal:
-    return read(folder / "sparft" / "journal.jsonl")
+    return read(folder / JOURNAL)
 
 
 def served(folder: Path) -> list[list[int]]:
@@ -68,7 +68,7 @@ def observed(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     groups: list[dict[str, Any]] = []
     for record in journal(folder).live():
         if record.event == "observe":
-            groups += record["groups"]
+            groups += record.groups()
         elif record.event == "tick":
             yield from ((record["step"], group) for group in groups)
             groups = []

@@ -8,7 +8,7 @@ import pytest
 
 from sparft_verl.curricula import Arms, Curriculum, CurriculumConfig, Feedback, build
 from sparft_verl.curricula.packing import unpack
-from sparft_verl.journal import JournalWriter
+from sparft_verl.journal import SCHEMA, JournalWriter
 from sparft_verl.sampler import CurriculumSampler
 from sparft_verl.verl_plugin.older.replay import advance
 
@@ -128,7 +128,7 @@ def test_the_journals_end_moves_along_so_that_what_was_replayed_still_counts(tmp
 def test_without_a_journal_that_knows_the_step_the_state_is_what_was_saved(tmp_path, journal) -> None:
     first = Run(tmp_path / "first.jsonl")
     state = first.saved_in_step_two()
-    JournalWriter(tmp_path / "a.jsonl").write("open", schema=1)
+    JournalWriter(tmp_path / "a.jsonl").write("open", schema=SCHEMA)
     assert (
         unpack(advance(curriculum(), state, tmp_path / journal))["journal_seq"]
         == unpack(state)["journal_seq"]
@@ -146,8 +146,8 @@ def test_advantages_are_replayed_where_the_journal_has_them(tmp_path) -> None:
     first.tick(1)
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").open()]
     for record in lines:
-        for group in record.get("groups", []):
-            group["advantages"] = [-3.0, 4.5]
+        if record["event"] == "observe":
+            record["advantages"] = [[-3.0, 4.5]] * N
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     again = curriculum("sec")
     advance(again, state, tmp_path / "a.jsonl")
