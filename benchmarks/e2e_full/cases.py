@@ -22,6 +22,8 @@ class Case:
     reward: str = "by_answer"
     save_every: int = 3
     kills: int = 0
+    resumed: tuple[str, ...] = ()
+    """Overrides of the launch after the last kill, beside those of all."""
     filtered: bool = False
     """Whether verl's DAPO filter is on."""
     logs: tuple[str, ...] = ()
@@ -88,6 +90,11 @@ CASES = (
     Case("rloo", "sync", ("algorithm.adv_estimator=rloo",)),
     Case("reinforce-plus-plus", "colocate_async", ("algorithm.adv_estimator=reinforce_plus_plus",)),
     Case("two-ranks", "sync", ("trainer.n_gpus_per_node=2",)),
+    # verl's shards are of one number of ranks: here the weights start anew, and only the curriculum goes on.
+    Case(
+        "resume-on-two-ranks", "sync", steps=8, reward="by_prompt", save_every=2, kills=1,
+        resumed=("trainer.n_gpus_per_node=2", f"{_ACTOR}.checkpoint.load_contents=[]"),
+    ),
     Case(
         "custom-sampler",
         "colocate_async",

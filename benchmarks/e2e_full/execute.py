@@ -41,7 +41,7 @@ def execute(case: Case, task: Path, work: Path, seed: int) -> dict[str, Any]:
     started = time.monotonic()
     kills = [_kill(case, task, run, instant, n) for n, instant in enumerate(instants(case, seed))]
     launched_at = _resumed_from(run)
-    _start(case, task, run, folder / "log.txt").finish(_patience(case))
+    _start(case, task, run, folder / "log.txt", *case.resumed).finish(_patience(case))
     seconds = time.monotonic() - started
 
     records, metrics = journals.events(run), checks.logged(run)
@@ -62,6 +62,7 @@ def execute(case: Case, task: Path, work: Path, seed: int) -> dict[str, Any]:
         "case": case.name,
         "mode": case.mode,
         "overrides": [str(part).replace(str(Path.cwd()), ".") for part in case.command],
+        "overrides_of_the_resume": list(case.resumed),
         "reward": case.reward,
         "steps": case.steps,
         "seconds": round(seconds, 1),
@@ -78,25 +79,27 @@ def execute(case: Case, task: Path, work: Path, seed: int) -> dict[str, Any]:
 def _of_the_case(case: Case, task: Path, folder: Path, metrics: list[dict[str, Any]]) -> list[str]:
     """Return what was proven that only this case can prove."""
     run = folder / "run"
-    records = journals.events(run)
+    records, passed = journals.events(run), list[str]()
     if case.reward == "graded_by_prompt":
         return [checks.known_reward(records, task, metrics)]
     if case.name == "custom-sampler":
         dropped = checks.by_kind(journals.live(records)).get("discarded: failed", 0)
         checks.require(dropped > 0, "the user's buffer dropped nothing")
         return [f"{dropped} groups that the user's buffer dropped were observed as discarded"]
-    if case.name == "two-ranks":
-        shards = sorted(
-            path.name for path in (run / f"global_step_{case.steps}" / "actor").glob("model_*.pt")
-        )
-        wanted = [f"model_world_size_2_rank_{rank}.pt" for rank in (0, 1)]
-        checks.require(shards == wanted, f"shards {shards}, not {wanted}")
-        return ["both ranks saved their shard of the actor"]
+    if "trainer.n_gpus_per_node=2" in (*case.overrides, *case.resumed):
+        passed.append(_two_shards(run, case.steps))
     if case.kills and case.reward == "by_prompt":
         reference = folder / "uninterrupted"
         _start(case, task, reference, folder / "log-uninterrupted.txt").finish(_patience(case))
-        return [checks.same_as_uninterrupted(run, reference, case.steps)]
-    return []
+        passed.append(checks.same_as_uninterrupted(run, reference, case.steps))
+    return passed
+
+
+def _two_shards(run: Path, step: int) -> str:
+    shards = sorted(path.name for path in (run / f"global_step_{step}" / "actor").glob("model_*.pt"))
+    wanted = [f"model_world_size_2_rank_{rank}.pt" for rank in (0, 1)]
+    checks.require(shards == wanted, f"shards {shards}, not {wanted}")
+    return "both ranks saved their shard of the actor"
 
 
 def _kill(case: Case, task: Path, run: Path, instant: tuple[int, float], number: int) -> dict[str, Any]:
@@ -134,8 +137,8 @@ def _kill(case: Case, task: Path, run: Path, instant: tuple[int, float], number:
     }
 
 
-def _start(case: Case, task: Path, run: Path, log: Path) -> Run:
-    return launch(task, run, log, *case.command, steps=case.steps, reward=case.reward)
+def _start(case: Case, task: Path, run: Path, log: Path, *more: str) -> Run:
+    return launch(task, run, log, *case.command, *more, steps=case.steps, reward=case.reward)
 
 
 def _patience(case: Case) -> float:
@@ -149,8 +152,7 @@ def _resumed_from(run: Path) -> int:
 
 
 def _count(run: Path, event: str) -> int:
-    path = journals.journal(run)
-    return path.read_bytes().count(f'{{"event": "{event}"'.encode()) if path.exists() else 0
+    return sum(record.event == event for record in journals.events(run))
 
 
 def _resumes(records: list[Any], kills: list[dict[str, Any]]) -> str:
