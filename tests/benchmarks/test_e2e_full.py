@@ -20,7 +20,7 @@ from benchmarks.e2e_full.execute import MAX_SECONDS, MAX_STEPS, instants
 from sparft_verl.journal import Record
 
 ROOT = Path(__file__).parents[2]
-KILLED = [case for case in CASES if case.kills]
+KILLED = [case for case in CASES if case.kills > 1]
 
 
 def record(event: str, *, rolled_back: bool = False, **fields: object) -> Record:
@@ -30,10 +30,8 @@ def record(event: str, *, rolled_back: bool = False, **fields: object) -> Record
 def observed(
     *slots: tuple[int, int], kind: str = "trained", successes=(0.0, 1.0), **fields: object
 ) -> Record:
-    groups = [
-        {"ticket": t, "row": r, "successes": list(successes), "kind": kind, "new": True} for t, r in slots
-    ]
-    return record("observe", groups=groups, **fields)
+    columns = {"ticket": [t for t, _ in slots], "row": [r for _, r in slots], "kind": kind, "new": True}
+    return record("observe", successes=[list(successes) for _ in slots], **columns, **fields)
 
 
 SERVED = record("propose", ticket=0, rows=[3, 5])
