@@ -67,7 +67,7 @@ def compare(
         for method in methods
     }
     averages = np.stack([tables[method].mean(axis=0) for method in methods], axis=1)
-    draws = np.concatenate([weights @ averages for weights in _weights(len(items), resamples, seed)])
+    draws = np.concatenate([share @ averages for share in weights(len(items), resamples, seed)])
     lines = []
     for column, method in enumerate(methods):
         mine = [run for run in runs if run.method == method]
@@ -105,7 +105,7 @@ def _difference(averages: Array, draws: Array, column: int) -> tuple[float, floa
     )
 
 
-def _weights(items: int, resamples: int, seed: int) -> Iterator[Array]:
+def weights(items: int, resamples: int, seed: int) -> Iterator[Array]:
     """Yield float64 [<= _CHUNK, items]: how often each item is in a resample, as a share."""
     rng = np.random.Generator(np.random.Philox(seed))
     for start in range(0, resamples, _CHUNK):
