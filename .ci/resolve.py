@@ -1,4 +1,7 @@
-"""Dry-run resolution of the extras on every supported Python; `cpu,gpu` must be refused."""
+"""Dry-run resolution of the extras on every supported Python; `cpu,gpu` must be refused.
+
+lighteval, which no extra can have beside verl, must resolve by itself.
+"""
 
 import subprocess
 import sys
@@ -14,10 +17,13 @@ EXPECTED = {
 }
 
 
-def resolve(python: str, *extras: str) -> subprocess.CompletedProcess[str]:
+LIGHTEVAL = "recipes/evaluation/lighteval-requirements.txt"
+
+
+def resolve(python: str, *extras: str, file: str = "pyproject.toml") -> subprocess.CompletedProcess[str]:
     flags = [argument for extra in extras for argument in ("--extra", extra)]
     line = [
-        sys.executable, "-m", "uv", "pip", "compile", "-q", "pyproject.toml", *flags, "--no-annotate", "--no-header",
+        sys.executable, "-m", "uv", "pip", "compile", "-q", file, *flags, "--no-annotate", "--no-header",
         "--python-version", python, "--python-platform", "x86_64-manylinux_2_31",
     ]  # fmt: skip
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
@@ -40,6 +46,11 @@ def main() -> int:
         refused = resolve(python, "cpu", "gpu").returncode != 0
         print(f"{'ok  ' if refused else 'FAIL'}  python {python}  [cpu,gpu] is refused")
         failed |= not refused
+        alone = resolve(python, file=LIGHTEVAL)
+        print(f"{'ok  ' if alone.returncode == 0 else 'FAIL'}  python {python}  {LIGHTEVAL}")
+        if alone.returncode:
+            print(alone.stderr, file=sys.stderr)
+        failed |= bool(alone.returncode)
     return int(failed)
 
 

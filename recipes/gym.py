@@ -15,7 +15,8 @@ from recipes.rows import RecipeError, Row, row
 
 ANSWER = "Think step by step. Then give the final answer between <answer> and </answer>."
 Item = dict[str, Any]
-CHUNK = 32
+AHEAD = 32
+"""Most items made at once beyond those still wanted, so that few refused ones do not leave workers idle."""
 MOST_TRIES = 20
 """Items tried per row that is wanted, before a level counts as used up."""
 
@@ -94,7 +95,7 @@ def _fixed_hashes() -> Iterator[None]:
 def build(puzzle: Puzzle, limit: int | None, train: int | None, workers: int) -> dict[str, list[Row]]:
     """Return {file: rows}, level by level, no question twice in all.
 
-    `train` rows of each level in the file of that name, then `limit` rows per level and file at most.
+    `train` rows of each level in the file of that name; elsewhere, and there without `train`, `limit` at most.
 
     Raises RecipeError when a level has too few different questions.
     """
@@ -104,26 +105,32 @@ def build(puzzle: Puzzle, limit: int | None, train: int | None, workers: int) ->
     with _fixed_hashes(), context.Pool(workers) as pool:
         for file in puzzle.files:
             rows = files.setdefault(file.name, [])
-            want = train if train is not None and file.name == "train" else file.rows
-            want = want if limit is None else min(limit, want)
+            want = file.rows if limit is None else min(limit, file.rows)
+            want = train if train is not None and file.name == "train" else want
             for level in file.levels:
-                for one in _level(puzzle, file.name, level, want, seen, pool):
+                for one in _level(puzzle, file.name, level, want, seen, pool, workers):
                     rows.append(_row(puzzle, one, file.name, level, len(rows)))
     # train first: the order in which verl and a reader expect them
     return dict(sorted(files.items(), key=lambda entry: entry[0] != "train"))
 
 
-def _level(puzzle: Puzzle, file: str, level: int, want: int, seen: set[str], pool: Any) -> list[Item]:
-    seed, found, tried = seed_of(puzzle.name, file, level), [], 0
+def _level(
+    puzzle: Puzzle, file: str, level: int, want: int, seen: set[str], pool: Any, workers: int
+) -> list[Item]:
+    seed, tried = seed_of(puzzle.name, file, level), 0
+    found: list[Item] = []
     while len(found) < want:
-        if tried > MOST_TRIES * want + CHUNK:
+        if tried > MOST_TRIES * want + AHEAD:
             raise RecipeError(
                 f"level {level} of {puzzle.name} must give {want} different questions for {file}, but found "
                 f"{len(found)} in {tried} tries; ask for fewer by --limit"
             )
-        indices = range(tried, tried + max(CHUNK, want - len(found)))
+        # which rows come out does not depend on how many are made at once: the first distinct ones, by index
+        indices = range(tried, tried + max(min(AHEAD, want), want - len(found)))
         tried = indices.stop
-        for one in pool.imap(partial(_try, puzzle, level, seed), indices, chunksize=CHUNK):
+        # a share is small enough that all workers have one, and large enough that handing it on costs little
+        share = max(1, min(AHEAD, len(indices) // (2 * workers)))
+        for one in pool.imap(partial(_try, puzzle, level, seed), indices, chunksize=share):
             if one is not None and one["question"] not in seen and len(found) < want:
                 seen.add(one["question"])
                 found.append(one)

@@ -48,6 +48,12 @@ AIME24 = Source(
     split="train",
     copy="aime24.json",
 )
+AIME25 = Source(
+    hub="math-ai/aime25",
+    revision="563bb8404243c5f09de6ec262f2db674fe5bce9b",
+    split="test",
+    copy="aime25.jsonl",
+)
 DEEPSCALER = Source(
     hub="lime-nlp/DeepScaleR_Difficulty",
     revision="07cda162b4f9eb680e1e738f17c6cbfbd5021b53",
@@ -123,6 +129,11 @@ def aime_train(folder: Path | None) -> list[Row]:
 def aime24(folder: Path | None) -> list[Row]:
     """Return both papers of AIME 2024."""
     return _aime(read(AIME24, folder), AIME24, "aime24", "test")
+
+
+def aime25(folder: Path | None) -> list[Row]:
+    """Return both papers of AIME 2025."""
+    return _aime(read(AIME25, folder), AIME25, "aime25", "test")
 
 
 def deepscaler(folder: Path | None) -> list[Row]:

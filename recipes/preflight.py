@@ -16,6 +16,8 @@ from recipes.pins import Pins, read_pins
 
 RECIPES = Path(__file__).parent
 WEIGHTS = ("*.safetensors", "*.bin", "*.safetensors.index.json")
+ROWS_OF = {"smoke_gpu": "gsm8k"}
+"""Recipes that train on the rows of another one."""
 ONE_ARM = ("random", "stratified")
 """Baselines whose items are drawn from all rows alike, so that the artefact must have one arm."""
 
@@ -31,7 +33,8 @@ def _versions(pins: Pins) -> Iterator[str]:
         try:
             found = metadata.version(package)
         except metadata.PackageNotFoundError:
-            yield f"{package} is not installed; install {package}=={pinned}: pip install 'sparft-verl[gpu]'"
+            extra = "gpu" if "vllm" in pins.versions else "cpu"
+            yield f"{package} is not installed; install {package}=={pinned}: pip install 'sparft-verl[{extra}]'"
             continue
         if package == "verl" and not low <= Version(found) < high:
             yield (
@@ -48,7 +51,7 @@ def _gpus(wanted: int, nodes: int) -> Iterator[str]:
             f"NNODES={nodes} needs a running Ray cluster, but RAY_ADDRESS is not set; start one by `ray start` on each "
             "node and export RAY_ADDRESS=HEAD:6379, or use recipes/launchers"
         )
-    if address:  # this machine need not have a GPU of its own; verl counts the cluster's
+    if address or wanted == 0:  # a cluster's GPUs are verl's to count; this machine need not have one
         return
     try:
         import torch
@@ -67,7 +70,7 @@ def _gpus(wanted: int, nodes: int) -> Iterator[str]:
 def _data(recipe: str, folder: Path) -> Iterator[str]:
     from recipes.rows import problems
 
-    yield from problems(recipe, folder)
+    yield from problems(ROWS_OF.get(recipe, recipe), folder)
 
 
 def _artefact(folder: Path, recipe: str, data: Path, selection: str) -> Iterator[str]:
@@ -119,7 +122,8 @@ def check(arguments: argparse.Namespace) -> list[str]:
     """Return every problem, cheap ones first."""
     found = list(_versions(read_pins(RECIPES / arguments.recipe)))
     found += _gpus(arguments.gpus, arguments.nodes)
-    found += _data(arguments.recipe, arguments.data)
+    if arguments.data is not None:
+        found += _data(arguments.recipe, arguments.data)
     if arguments.artefact is not None:
         found += _artefact(arguments.artefact, arguments.recipe, arguments.data, arguments.selection)
     return found + list(_model(arguments.model))
@@ -129,11 +133,11 @@ def main(argv: list[str] | None = None) -> int:
     """Return 0, or 1 with every problem on stderr; with --mode warn always 0."""
     parser = argparse.ArgumentParser(prog="python -m recipes.preflight", description=__doc__)
     parser.add_argument("--recipe", required=True, help="folder below recipes/")
-    parser.add_argument("--data", type=Path, required=True, help="folder that the recipe's data script wrote")
+    parser.add_argument("--data", type=Path, help="folder that the data script wrote")
     parser.add_argument("--artefact", type=Path, help="folder written by `sparft prepare`")
     parser.add_argument("--selection", default="selected", help="selected, random or stratified")
     parser.add_argument("--model", required=True, help="hub name or folder")
-    parser.add_argument("--gpus", type=int, required=True, help="GPUs that each node must have")
+    parser.add_argument("--gpus", type=int, required=True, help="GPUs that each node must have; 0 for a CPU")
     parser.add_argument("--nodes", type=int, default=1)
     parser.add_argument("--mode", choices=("stop", "warn"), default="stop")
     arguments = parser.parse_args(argv)

@@ -59,7 +59,7 @@ def generate(recipe: str, about: str | None, build: Generate, argv: Sequence[str
     """Write the data of a recipe whose rows are generated; return the exit status."""
     parser = _parser(recipe, about)
     parser.add_argument(
-        "--train", type=int, help="rows of each level to train on, instead of the recipe's own"
+        "--train", type=int, help="rows of each level to train on, instead of the recipe's own or --limit"
     )
     parser.add_argument("--workers", type=int, default=1, help="processes; changes no row")
     asked = parser.parse_args(argv)

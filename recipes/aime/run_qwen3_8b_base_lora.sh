@@ -6,12 +6,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 MODEL=${MODEL:-Qwen/Qwen3-8B-Base} STEPS=${STEPS:-200}
 # shellcheck source=recipes/lib.sh
 source "$here/../lib.sh"
-
+TESTS=$DATA/test.parquet; ! grep -qs aime25 "$DATA/data.json" || TESTS+=,$DATA/aime25.parquet
 set -x
 exec "${LAUNCH[@]}" "${WHAT[@]}" \
     algorithm.adv_estimator=grpo \
     data.train_files="$DATA/train.parquet" \
-    data.val_files="$DATA/test.parquet" \
+    data.val_files="[$TESTS]" \
     data.train_batch_size=16 \
     data.max_prompt_length=1024 \
     data.max_response_length=8192 \

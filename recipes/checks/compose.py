@@ -32,8 +32,10 @@ def verl_config() -> Iterator[None]:
         yield
 
 
-def check(overrides: Sequence[str]) -> DictConfig:
-    """Return verl's configuration under `overrides`, composed and validated as `main_ppo` does it.
+def check(overrides: Sequence[str], ours: Sequence[str] = ()) -> DictConfig:
+    """Return verl's configuration under `ours`, then `overrides`, composed and validated as `main_ppo` does it.
+
+    `ours` are those that `sparft train` puts first; they may add keys that only the plug-in's own code reads.
 
     Raises RecipeError for a key that verl does not have, a value that it refuses, or a curriculum block that the
     plug-in refuses.
@@ -47,7 +49,7 @@ def check(overrides: Sequence[str]) -> DictConfig:
     for override in overrides:
         _check_added(override)
     try:
-        config = compose("ppo_trainer", overrides=list(overrides))
+        config = compose("ppo_trainer", overrides=[*ours, *overrides])
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that GRPO has no critic
             plain = _without_vllm(config)

@@ -12,84 +12,90 @@ from pathlib import Path
 
 import psutil
 
-from recipes.checks.raw_rows import ROWS, write_copies
-from recipes.checks.record import RECIPES, record
+from recipes.checks.lines import TINY, Line, words
+from recipes.checks.record import RECIPES
 from recipes.evaluation.scores import records
 
 STEPS, BATCH, ROLLOUTS = 2, 8, 2
-PER_LEVEL = {"knights_knaves": 12, "countdown": 3, "zebra": 3, "arc1d": 3}
-"""Levels of the folders that make their rows: --limit counts rows of each."""
+LOOK = 2.0
+"""Seconds between two looks at what the processes of a run have used."""
 POLICY = RECIPES / "tiny_cpu" / "policy"
-MATHS = ("gsm8k", "math500", "deepscaler", "aime")
 
 
 class RunError(RuntimeError):
     """A folder's script does not run; the message ends with what it printed last."""
 
 
-def _call(log: Path, *command: str) -> None:
-    with log.open("a") as output:
-        done = subprocess.run([sys.executable, "-m", *command], stdout=output, stderr=output, check=False)
-    if done.returncode:
-        raise RunError(f"{command[0]} ends with {done.returncode}: {_tail(log)}")
-
-
 def _tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-25:])
 
 
-def make_inputs(recipe: str, folder: Path) -> None:
-    """Write FOLDER/data by the recipe's own data script and FOLDER/artefact by its own prepare.yaml."""
-    log, data = folder / "prepare.log", folder / "data"
-    limit = -(-ROWS // PER_LEVEL.get(recipe, 1))
-    copies = ["--from", str(write_copies(folder / "copies"))] if recipe in MATHS else []
-    _call(log, f"recipes.{recipe}.data", "--out", str(data), "--limit", str(limit), *copies)
-    os.environ.update(DATA=str(data), ARTEFACT=str(folder / "artefact"))
-    # words instead of the embedding model, and rows of one template are all near duplicates
-    small = ["embed.engine=lexical", "clean.near=false", "report=false", "cache=null"]
-    if recipe in MATHS:
-        small += ["cluster.k=2", "select.budget=24", "difficulty.missing=median"]
-        if recipe in ("deepscaler", "aime"):  # no difficulty in the copies
-            small.append("difficulty.column=null")
-    config = str(RECIPES / recipe / "prepare.yaml")
-    _call(log, "sparft_verl.cli", "prepare", "--config", config, *small)
+def prepare(recipe: str, folder: Path) -> subprocess.Popen[bytes]:
+    """Start writing FOLDER/data and FOLDER/artefact; `prepared` waits for it."""
+    with (folder / "prepare.log").open("wb") as log:
+        command = [sys.executable, "-m", "recipes.checks.inputs", recipe, str(folder)]
+        return subprocess.Popen(command, stdout=log, stderr=log)
+
+
+def prepared(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Return when the folder's inputs are there; RunError when they cannot be made."""
+    if process.wait():
+        raise RunError(f"its data or artefact cannot be made: {_tail(folder / 'prepare.log')}")
+
+
+def tiny_overrides(*, batch: int, rollouts: int) -> list[str]:
+    """Return what puts the tiny policy and the CPU in the place of a script's model and GPUs, as its arguments."""
+    from sparft_verl.verl_plugin.cpu.overrides import cpu_overrides
+
+    return [
+        *cpu_overrides(batch=batch, rollouts=rollouts),
+        f"actor_rollout_ref.model.path={POLICY}",
+        # the CPU's settings give the size of a micro-batch instead
+        "actor_rollout_ref.actor.use_dynamic_bsz=False",
+        # its positions are rotary: prompts of any length go in, and the answers need not make sense
+        "+actor_rollout_ref.model.override_config.max_position_embeddings=4096",
+        "data.max_response_length=8",
+        "data.val_max_samples=8",
+    ]
 
 
 def overrides(script: Path, folder: Path) -> list[str]:
-    """Return what the script hands to verl with the CPU's settings as its arguments, which win."""
-    from sparft_verl.verl_plugin.cpu.overrides import cpu_overrides
+    """Return what the script hands to verl with the CPU's settings as its arguments, which win.
 
+    Algorithm, KL term, reward, data and curriculum are the script's own.
+    """
     settings = {
         "DATA": str(folder / "data"),
         "ARTEFACT": str(folder / "artefact"),
         "OUT": str(folder / "run"),
+        "STEPS": str(STEPS),
     }
-    tiny = [
-        *cpu_overrides(batch=BATCH, rollouts=ROLLOUTS),
-        f"actor_rollout_ref.model.path={POLICY}",
-        # its positions are rotary: prompts of any length go in, and the answers need not make sense
-        "+actor_rollout_ref.model.override_config.max_position_embeddings=4096",
-        "actor_rollout_ref.actor.use_dynamic_bsz=False",
-        # a reference model of its own is loaded into pinned memory, which a machine without a GPU does not have
-        "actor_rollout_ref.actor.use_kl_loss=False",
+    # `sparft train --cpu` puts the CPU's settings first by itself
+    tiny = [] if script == TINY else tiny_overrides(batch=BATCH, rollouts=ROLLOUTS)
+    few = [
+        f"data.train_batch_size={BATCH}",
+        f"actor_rollout_ref.rollout.n={ROLLOUTS}",
         "actor_rollout_ref.rollout.val_kwargs.n=2",
-        "data.max_response_length=8",
         "data.val_max_samples=8",
         "trainer.val_before_train=False",
         f"trainer.test_freq={STEPS}",
         "trainer.save_freq=-1",
         f"hydra.run.dir={folder / 'run' / 'hydra'}",
     ]
-    return record(script, {**settings, "STEPS": str(STEPS)}, tiny).overrides
+    ours, said = words(Line(script, settings), [*tiny, *few])
+    return [*ours, *said]
 
 
-def train(script: Path, folder: Path, seconds: float = 400) -> None:
-    """Run verl in a fork of this process, which has imported it already; RunError when it fails or hangs."""
+def train(script: Path, folder: Path, seconds: float = 600) -> float:
+    """Run verl in a fork of this process, which has imported it already; RunError when it fails or hangs.
+
+    Returns the seconds of CPU that verl and Ray took, as far as looks at every other second see them.
+    """
     log, words = folder / "train.log", overrides(script, folder)
     child = os.fork()
     if child == 0:
         _become_verl(words, folder, log)
-    end = time.monotonic() + seconds
+    end, looked, spent = time.monotonic() + seconds, 0.0, dict[int, float]()
     while (done := os.waitpid(child, os.WNOHANG)) == (0, 0):
         if time.monotonic() > end:
             # Ray's daemons have sessions of their own, so that a kill of the group would leave them behind
@@ -99,6 +105,9 @@ def train(script: Path, folder: Path, seconds: float = 400) -> None:
                     member.kill()
             os.waitpid(child, 0)
             raise RunError(f"no end after {seconds:.0f} s: {_tail(log)}")
+        if time.monotonic() - looked > LOOK:
+            looked = time.monotonic()
+            spent.update(_cpu_seconds(child))
         time.sleep(0.2)
     if done[1]:
         raise RunError(f"verl ends with {os.waitstatus_to_exitcode(done[1])}: {_tail(log)}")
@@ -106,6 +115,19 @@ def train(script: Path, folder: Path, seconds: float = 400) -> None:
     validated = folder / "run" / "validation" / f"{STEPS}.jsonl"
     if steps != set(range(1, STEPS + 1)) or not validated.is_file():
         raise RunError(f"verl ended well, but trained steps {sorted(steps)}, not {STEPS}: {_tail(log)}")
+    return sum(spent.values())
+
+
+def _cpu_seconds(process: int) -> dict[int, float]:
+    """Return what each process of the tree has used so far; Ray's are no children that could be waited for."""
+    found = {}
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(process)
+        for member in [parent, *parent.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = member.cpu_times()
+                found[member.pid] = times.user + times.system
+    return found
 
 
 def _become_verl(words: list[str], folder: Path, log: Path) -> None:

@@ -26,9 +26,11 @@ def write_copies(folder: Path) -> Path:
         (folder / f"gsm8k_{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     for name, things in (("math_train", _TRAIN), ("math500", _TEST)):
         _json(folder / f"{name}.json", things, difficulty=3.0, type="Algebra")
-    _json(folder / "aime_train.json", _TRAIN, year=1999, number="4")
-    _json(folder / "aime24.json", _TEST, year=2024, number="4")
-    rows = [
+    _json(folder / "aime_train.json", _TRAIN, year=1999, problem_number=4)
+    _json(folder / "aime24.json", _TEST, year=2024, problem_number=4)
+    later = [{"problem": f"In 2025, {question}", "answer": a, "id": "3"} for question, a, _ in _sums(_TEST)]
+    (folder / "aime25.jsonl").write_text("".join(json.dumps(row) + "\n" for row in later))
+    verl: list[dict[str, Any]] = [
         {
             "prompt": [{"role": "user", "content": question}],
             "reward_model": {"style": "rule", "ground_truth": str(answer)},
@@ -36,7 +38,7 @@ def write_copies(folder: Path) -> Path:
         }
         for index, (question, answer, _) in enumerate(_sums(_TRAIN))
     ]
-    pq.write_table(pa.Table.from_pylist(rows), folder / "deepscaler_10k.parquet")
+    pq.write_table(pa.Table.from_pylist(verl), folder / "deepscaler_10k.parquet")
     return folder
 
 

@@ -1,15 +1,18 @@
 """What a launch script would start, found by letting it start something that writes its arguments down."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 RECIPES = Path(__file__).parents[1]
 _RECORDER = '#!/bin/sh\nprintf \'%s\\000\' "$@" >>"$RECORD"\nprintf \'\\036\\000\' >>"$RECORD"\n'
 _END = "\x1e"
+PREFLIGHT, VERL = ["-m", "recipes.preflight"], "verl.trainer.main_ppo"
 
 
 @dataclass(frozen=True)
@@ -19,12 +22,12 @@ class Launch:
     preflight: list[str]
     """Arguments of recipes.preflight."""
     command: list[str]
-    """Python's arguments of the training command, overrides included."""
+    """Arguments of Python, or of `sparft`, that train; overrides included."""
 
     @property
     def overrides(self) -> list[str]:
         """Return the hydra overrides that reach verl."""
-        return self.command[self.command.index("verl.trainer.main_ppo") + 1 :]
+        return self.command[self.command.index(VERL) + 1 :]
 
 
 def scripts() -> list[Path]:
@@ -32,23 +35,25 @@ def scripts() -> list[Path]:
     return sorted(RECIPES.glob("*/run_*.sh"))
 
 
-def record(script: Path, settings: Mapping[str, str], extra: list[str] | None = None) -> Launch:
-    """Return what `script` starts under the environment variables `settings`, with `extra` as its arguments.
+def calls(script: Path, settings: Mapping[str, str], extra: Sequence[str] = ()) -> list[list[str]]:
+    """Return the arguments of each call of Python or of `sparft` that `script` makes.
 
-    Raises ValueError with the script's own words when it stops, or does not start preflight first and verl last.
+    `settings` are environment variables, `extra` the script's arguments. Raises ValueError with the script's own words
+    when it stops.
     """
     with tempfile.TemporaryDirectory() as folder:
-        recorder, written = Path(folder, "python"), Path(folder, "written")
-        recorder.write_text(_RECORDER)
-        recorder.chmod(0o755)
+        written = Path(folder, "written")
+        for name in ("python", "sparft"):
+            Path(folder, name).write_text(_RECORDER)
+            Path(folder, name).chmod(0o755)
         environment = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{folder}:{os.environ['PATH']}",
             "HOME": folder,
-            "PYTHON": str(recorder),
+            "PYTHON": str(Path(folder, "python")),
             "RECORD": str(written),
         }
         done = subprocess.run(
-            ["bash", str(script), *(extra or [])],
+            ["bash", str(script), *extra],
             env={**environment, **settings},
             cwd=folder,
             capture_output=True,
@@ -56,21 +61,29 @@ def record(script: Path, settings: Mapping[str, str], extra: list[str] | None = 
             check=False,
         )
         if done.returncode:
-            raise ValueError(f"{script.parent.name}/{script.name} stops: {done.stderr.strip()}")
-        calls = [[]]  # type: list[list[str]]
-        for word in written.read_text().split("\0")[:-1]:
+            raise ValueError(f"{_named(script)} stops: {done.stderr.strip()}")
+        found: list[list[str]] = [[]]
+        for word in written.read_text().split("\0")[:-1] if written.is_file() else ():
             if word == _END:
-                calls.append([])
+                found.append([])
             else:
-                calls[-1].append(word)
-    started = [call[:2] for call in calls[:-1]]
-    if (
-        len(started) != 2
-        or started[0] != ["-m", "recipes.preflight"]
-        or "verl.trainer.main_ppo" not in calls[1]
-    ):
+                found[-1].append(word)
+    return found[:-1]
+
+
+def record(script: Path, settings: Mapping[str, str], extra: Sequence[str] = ()) -> Launch:
+    """Return what `script` starts under the environment variables `settings`, with `extra` as its arguments.
+
+    Raises ValueError with the script's own words when it stops, or does not start preflight first and training last.
+    """
+    started = calls(script, settings, extra)
+    if len(started) != 2 or started[0][:2] != PREFLIGHT or not {VERL, "train"} & set(started[1]):
         raise ValueError(
-            f"{script.parent.name}/{script.name} must start recipes.preflight, then verl.trainer.main_ppo; "
-            f"it starts {started}"
+            f"{_named(script)} must start recipes.preflight, then verl.trainer.main_ppo or `sparft train`; "
+            f"it starts {[call[:2] for call in started]}"
         )
-    return Launch(calls[0][2:], calls[1])
+    return Launch(started[0][2:], started[1])
+
+
+def _named(script: Path) -> str:
+    return f"{script.parent.name}/{script.name}"

@@ -10,7 +10,7 @@ set -euo pipefail
 script=$(realpath "${1:?give a launch script, e.g. recipes/gsm8k/run_qwen3_0_6b.sh}")
 shift
 knobs=()
-for name in CURRICULUM BASELINE BUDGET TOKENS STEPS SEED NNODES NGPUS MODEL DATA ARTEFACT OUT PYTHON PREFLIGHT HF_HOME HF_HUB_OFFLINE; do
+for name in CURRICULUM BASELINE BUDGET TOKENS STEPS SEED NNODES NGPUS MODEL DATA ARTEFACT OUT DEVICE PYTHON PREFLIGHT HF_HOME HF_HUB_OFFLINE; do
     [ -z "${!name:-}" ] || knobs+=("$name=${!name}")
 done
 # In the entrypoint and not in the job's runtime_env: Ray refuses to merge a job's env_vars with those that verl sets.

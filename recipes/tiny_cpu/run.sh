@@ -2,17 +2,33 @@
 # GRPO of the tiny policy under a curriculum: the real verl trainer, on a machine without a GPU.
 #
 #   DATA=folder with train.parquet and held_out.parquet   ARTEFACT=folder written by `sparft prepare`
-#   OUT=where the run goes   CURRICULUM=sparft|uniform   STEPS=40   SEED=1   ... and any hydra override at the end
+#   OUT=where the run goes   CURRICULUM=sparft (any of `sparft curricula`)   STEPS=40   SEED=1
+#   BASELINE= full, selected, random or stratified, as in recipes/lib.sh     ... and any hydra override at the end
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${DATA:?set DATA}" "${ARTEFACT:?set ARTEFACT}" "${OUT:?set OUT}"
-STEPS=${STEPS:-40} SEED=${SEED:-1}
+STEPS=${STEPS:-40} SEED=${SEED:-1} BASELINE=${BASELINE:-} CURRICULUM=${CURRICULUM:-sparft}
+case $BASELINE in
+    "") ;;
+    full) CURRICULUM=none ;;
+    selected) CURRICULUM=uniform ;;
+    random | stratified) CURRICULUM=uniform ARTEFACT=$ARTEFACT-$BASELINE ;;
+    *)
+        echo "BASELINE must be full, selected, random or stratified (or empty: a curriculum), got '$BASELINE'" >&2
+        exit 2
+        ;;
+esac
+CHECKS=(--recipe tiny_cpu --data "$DATA" --model "$here/policy" --gpus 0 --mode "${PREFLIGHT:-stop}")
+WHAT=()
+if [ "$CURRICULUM" != none ]; then
+    WHAT=(curriculum.artefact="$ARTEFACT" curriculum.seed="$SEED")
+    CHECKS+=(--artefact "$ARTEFACT" --selection "${BASELINE:-selected}")
+fi
+export PYTHONPATH="$here/../..${PYTHONPATH:+:$PYTHONPATH}" VERL_FILE_LOGGER_PATH="$OUT/metrics.jsonl"
+"${PYTHON:-python3}" -m recipes.preflight "${CHECKS[@]}"
 mkdir -p "$OUT"
-export VERL_FILE_LOGGER_PATH="$OUT/metrics.jsonl"
 
-exec sparft train --cpu --curriculum "${CURRICULUM:-sparft}" \
-    curriculum.artefact="$ARTEFACT" \
-    curriculum.seed="$SEED" \
+exec sparft train --cpu --curriculum "$CURRICULUM" "${WHAT[@]}" \
     algorithm.adv_estimator=grpo \
     data.train_files="$DATA/train.parquet" \
     data.val_files="$DATA/held_out.parquet" \
@@ -26,7 +42,7 @@ exec sparft train --cpu --curriculum "${CURRICULUM:-sparft}" \
     actor_rollout_ref.rollout.seed="$SEED" \
     reward.custom_reward_function.path="$here/reward.py" \
     trainer.project_name=sparft-tiny \
-    trainer.experiment_name="${CURRICULUM:-sparft}-$SEED" \
+    trainer.experiment_name="${BASELINE:-$CURRICULUM}-$SEED" \
     trainer.logger='[console,file]' \
     trainer.default_local_dir="$OUT" \
     trainer.validation_data_dir="$OUT/validation" \

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from reasoning_gym.factory import create_dataset
 from tqdm import tqdm
 
+from recipes.rows import write_record
 from recipes.tiny_cpu.families import FAMILIES, Family, digest, is_held_out
 
 MAX_TRIES_PER_ROW = 60
@@ -150,11 +151,15 @@ def build(train: int, held_out: int, seed: int, progress: bool = True) -> dict[s
 
 
 def write(out: Path, splits: dict[str, list[Row]]) -> dict[str, Path]:
-    """Paths of the parquet files written, by split: ``DIR/train.parquet`` and ``DIR/held_out.parquet``."""
+    """Paths of the parquet files written, by split: ``DIR/train.parquet`` and ``DIR/held_out.parquet``.
+
+    Beside them data.json with the rows' hashes, which recipes.preflight compares before a run.
+    """
     out.mkdir(parents=True, exist_ok=True)
     paths = {split: out / f"{split}.parquet" for split in splits}
     for split, rows in splits.items():
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), paths[split])
+    write_record(out, "tiny_cpu", "made", splits, dict.fromkeys(splits, "of any seed and size"))
     return paths
 
 

@@ -61,6 +61,30 @@ def test_mean_over_seeds_sd_and_avg_at_k(run, tmp_path, capsys):
     assert "avg@2" in capsys.readouterr().out
 
 
+def test_avg_at_32_of_two_papers_with_the_interval_over_problems(run, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    papers = {}
+    for source in ("aime24", "aime25"):
+        solved = {f"{source} problem {i}": rng.random(32) < rng.beta(0.5, 1.5) for i in range(30)}
+        papers[source] = {item: all.astype(float).tolist() for item, all in solved.items()}
+        rows = [question(item, source, 1) for item in papers[source]]
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / f"{source}.parquet")
+    runs = run("sparft-1", {40: {**papers["aime24"], **papers["aime25"]}})
+    files = [str(tmp_path / f"{source}.parquet") for source in papers]
+    found = tables(tmp_path, runs, "--test", *files)
+    for source, items in papers.items():
+        (line,) = found[source]
+        each = np.array([np.mean(scores) for scores in items.values()])
+        assert (line["items"], line["samples"]) == (30, 32)
+        assert line["mean"] == pytest.approx(each.mean())
+        # the samples of a problem are no problems of their own: 960 independent ones would have a shorter interval
+        error = each.std() / np.sqrt(30)
+        assert line["high"] - line["low"] == pytest.approx(2 * 1.96 * error, rel=0.1)
+        assert line["low"] < line["mean"] < line["high"]
+    assert found["all"][0]["items"] == 60
+    assert "avg@32" in capsys.readouterr().out
+
+
 def test_the_interval_is_that_of_the_mean_and_the_difference_is_paired(run):
     rng = np.random.default_rng(0)
     hard = rng.random(400)  # items differ far more than the methods do

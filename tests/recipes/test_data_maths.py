@@ -8,9 +8,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from recipes.checks.raw_rows import write_copies
 from recipes.maths import MATH_TRAIN, _level
 from recipes.raw import read
-from recipes.rows import RecipeError, digest, known, problems
+from recipes.rows import RecipeError, digest, known, problems, row, write
 from sparft_verl.identity import row_hash
 
 from .folders import as_verl_loads, prepare, rows_of, run_script
@@ -122,6 +123,34 @@ def test_a_file_that_was_edited_or_lost_after_it_was_written_is_named(written):
     assert "test.parquet, but it is not in" in lost
     (other,) = problems("gsm8k", folder)
     assert "holds that of aime" in other
+
+
+def test_aime_2025_comes_from_the_hubs_own_file_and_is_left_out_where_that_is_missing(
+    monkeypatch, capsys, tmp_path
+):
+    copies = write_copies(tmp_path / "copies")
+    out = tmp_path / "data"
+    assert run_script(monkeypatch, "aime", "--out", out, "--from", copies, "--limit", 8) == 0
+    rows = rows_of(out / "aime25.parquet")
+    assert len(rows) == 8 and {row["data_source"] for row in rows} == {"aime25"}
+    assert rows[0]["reward_model"]["ground_truth"] == "5"
+    (copies / "aime25.jsonl").unlink()
+    assert run_script(monkeypatch, "aime", "--out", out, "--from", copies, "--limit", 8) == 0
+    assert "aime25.parquet is left out: there is no aime25.jsonl" in capsys.readouterr().err
+    assert "aime25" not in json.loads((out / "data.json").read_text())["splits"]
+
+
+def test_a_hash_that_was_only_inferred_says_so_when_it_does_not_match(tmp_path):
+    rows = [row("openai/gsm8k", "math", "1 + 1?", "1 + 1?", "2", "test", 0)]
+    with pytest.raises(RecipeError, match=r"computed from another copy.*may be wrong.*--any-hash"):
+        write(tmp_path / "data", "gsm8k", "hub", {"test": rows}, cut=False, any_hash=False)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_source_without_a_hash_is_said_not_to_be_checked(tmp_path):
+    rows = [row("aime24", "math", f"{i}?", f"{i}?", "2", "test", i) for i in range(30)]
+    (said,) = write(tmp_path, "aime", "hub", {"test": rows}, cut=False, any_hash=False)
+    assert "nobody has computed a hash of this source" in said
 
 
 def test_no_data_at_all_is_said_with_the_command_that_writes_it(tmp_path):

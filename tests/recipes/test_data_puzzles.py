@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
+from dataclasses import replace
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,22 @@ def test_more_rows_than_a_level_has_questions_is_refused_with_the_level_and_the_
     puzzle = gym.Puzzle("countdown", "search", {1: few}, (gym.File("train", (1,), 60),))
     with pytest.raises(RecipeError, match=r"level 1 of countdown must give 60 different questions.*--limit"):
         gym.build(puzzle, None, None, 1)
+
+
+def test_rows_to_train_on_are_counted_apart_and_no_item_is_made_that_is_not_wanted(monkeypatch, tmp_path):
+    assert run_script(monkeypatch, "arc1d", "--out", tmp_path, "--limit", 1, "--train", 3) == 0
+    counts = {split: len(rows_of(tmp_path / f"{split}.parquet")) for split in ("train", "test", "ood")}
+    assert counts == {"train": 9, "test": 3, "ood": 1}
+    made: list[int] = []
+
+    def make(settings, seed, index):
+        made.append(index)
+        return gym.item("arc_1d", settings, seed, index)
+
+    with ThreadPool(1) as pool:
+        puzzle = replace(puzzle_of("arc1d"), make=make)
+        assert len(gym._level(puzzle, "train", 1, 2, set(), pool, 1)) == 2
+    assert made == [0, 1]
 
 
 @pytest.mark.parametrize("option", ["--limit", "--workers", "--train"])

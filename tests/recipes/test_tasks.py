@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("reasoning_gym", reason="the demo's tasks need the demo extra")
 
+from recipes.rows import problems
 from recipes.tiny_cpu.families import FAMILIES, digest, is_held_out
 from recipes.tiny_cpu.tasks import build, main, quotas, write
 
@@ -84,6 +85,15 @@ def test_the_same_seed_writes_the_same_bytes_in_another_process(tmp_path):
     )
     for name in ("train.parquet", "held_out.parquet"):
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
+
+
+def test_preflight_knows_the_rows_again_and_names_an_edited_file(tmp_path):
+    main(["--out", str(tmp_path), "--train", "60", "--held-out", "30"])
+    assert problems("tiny_cpu", tmp_path) == []
+    table = pq.read_table(tmp_path / "train.parquet")
+    pq.write_table(table.slice(1), tmp_path / "train.parquet")
+    (edited,) = problems("tiny_cpu", tmp_path)
+    assert "train.parquet must hash to" in edited and "python -m recipes.tiny_cpu.tasks --out" in edited
 
 
 def test_quotas_add_up_and_follow_the_weights():
