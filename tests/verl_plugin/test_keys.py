@@ -25,6 +25,9 @@ def one_by_one(keys: list[str]) -> list[list[int]]:
         ["b_1_0", "a_0_12", "b_0_3", "c_10_0"],
         ["b_a_1_0", "b_0_0", "b_a_0_7", "_0_1", "a__1_1"],  # a uid may hold what separates
         ["b_a_x_1_0", "__0_0", "b_2_0", "b_3_0"],
+        ["b0_1_0", "a1_0_9", "b0_0_3", "c2_9_0"],  # all equally long
+        ["b_0_1_0", "a_1_0_9", "__0_0_3"],
+        ["bb_1_0", "a_10_0", "a_0_10"],
     ],
 )
 def test_keys_are_read_from_the_right_whatever_the_uid_holds(keys: list[str]) -> None:
@@ -33,7 +36,7 @@ def test_keys_are_read_from_the_right_whatever_the_uid_holds(keys: list[str]) ->
 
 
 def test_a_key_that_is_none_stops() -> None:
-    for keys in (["u_0_x"], ["u_0_0", "v"], ["u_0_0_0_0", "v"]):
+    for keys in (["u_0_x"], ["u_0_0", "v"], ["u_0_0_0_0", "v"], ["u_0_0", "vv0_0"]):
         with pytest.raises((ValueError, IndexError)):
             parsed(keys)
 
