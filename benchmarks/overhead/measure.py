@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.curricula.measure import BATCH, arms_of
+from benchmarks.curricula.measure import arms_of
 from benchmarks.overhead.queue import Queue
 from sparft_verl.curricula import Arms, CurriculumConfig, build
 from sparft_verl.journal import JournalWriter
@@ -53,9 +53,9 @@ class Clock:
         self.cpu += time.process_time() - cpu
 
 
-@lru_cache
-def _queue() -> Queue:
-    return Queue(np.random.default_rng(1))
+@lru_cache(maxsize=1)
+def _queue(batch: int) -> Queue:
+    return Queue(batch, np.random.default_rng(1))
 
 
 @lru_cache(maxsize=1)
@@ -63,29 +63,29 @@ def _arms(prompts: int) -> Arms:
     return arms_of(prompts)
 
 
-def measure(settings: dict[str, Any], prompts: int, steps: int) -> dict[str, Any]:
-    """Return medians of each part over `steps` steps after WARM more, and the journal's bytes for each prompt.
+def measure(settings: dict[str, Any], prompts: int, batch: int, steps: int) -> dict[str, Any]:
+    """Return medians of each part over `steps` steps of `batch` prompts, after WARM more, and bytes of the journal.
 
     The garbage collector runs as it does in a trainer, but looks at nothing that the benchmark itself has built: its
     objects stand for those that verl makes and drops outside of the plug-in's step.
     """
-    chance, queue = np.random.default_rng(0), _queue()
+    chance, queue = np.random.default_rng(0), _queue(batch)
     rates = chance.random(prompts)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "journal.jsonl"
         curriculum = build(CurriculumConfig.of(settings), _arms(prompts))
-        sampler = CurriculumSampler(curriculum, BATCH, prompts, JournalWriter(path))
+        sampler = CurriculumSampler(curriculum, batch, prompts, JournalWriter(path))
         rows, stream = ServedDataset(Rows(prompts)), iter(sampler)
         fields = TRAINED_FIELDS if curriculum.uses_advantages else DISCARDED_FIELDS
         clocks, sizes = [], []
         for number in range(1, steps + WARM + 1):
             clocks.append(clock := Clock())
             with clock("propose"):
-                batch = [next(stream) for _ in range(BATCH)]
+                chosen = [next(stream) for _ in range(batch)]
             with clock("label"):
-                for served in batch:
+                for served in chosen:
                     rows[served]
-            tags, data = queue.of(batch, rates, fields, number)
+            tags, data = queue.of(chosen, rates, fields, number)
             gc.freeze()
             with clock("read"):
                 rollouts = read_rollouts(tags, data, {})
@@ -104,6 +104,7 @@ def measure(settings: dict[str, Any], prompts: int, steps: int) -> dict[str, Any
     return {
         "settings": settings,
         "prompts": prompts,
+        "prompts_per_step": batch,
         "seconds": {
             part: statistics.median(clock.seconds[part] for clock in clocks[WARM:]) for part in PARTS
         },
@@ -111,6 +112,6 @@ def measure(settings: dict[str, Any], prompts: int, steps: int) -> dict[str, Any
         "seconds_slowest_step": max(totals[WARM:]),
         "seconds_first_step": totals[0],
         "cpu_seconds_step": statistics.median(clock.cpu for clock in clocks[WARM:]),
-        "journal_bytes_per_prompt": (sizes[-1] - sizes[WARM - 1]) / (steps * BATCH),
+        "journal_bytes_per_prompt": (sizes[-1] - sizes[WARM - 1]) / (steps * batch),
         "arms_file_bytes": arms_bytes,
     }
