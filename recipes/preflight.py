@@ -77,6 +77,7 @@ def _artefact(folder: Path, recipe: str, data: Path, selection: str) -> Iterator
     from sparft_verl.artefact import ArtefactError, read_artefact
 
     more = f" cluster.column=null cluster.k=1 select.strategy={selection}" if selection in ONE_ARM else ""
+    more += " select.budget=all" if selection == "full" else ""
     fix = f"DATA={data} ARTEFACT={folder} sparft prepare --config {RECIPES / recipe / 'prepare.yaml'}{more}"
     try:
         found = read_artefact(folder)
@@ -135,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--recipe", required=True, help="folder below recipes/")
     parser.add_argument("--data", type=Path, help="folder that the data script wrote")
     parser.add_argument("--artefact", type=Path, help="folder written by `sparft prepare`")
-    parser.add_argument("--selection", default="selected", help="selected, random or stratified")
+    parser.add_argument("--selection", default="selected", help="selected, full, random or stratified")
     parser.add_argument("--model", required=True, help="hub name or folder")
     parser.add_argument("--gpus", type=int, required=True, help="GPUs that each node must have; 0 for a CPU")
     parser.add_argument("--nodes", type=int, default=1)

@@ -14,8 +14,14 @@ def command(
 
     `overrides` are hydra overrides in verl's own words; they come last and so win over ours. On a CPU the batch
     sizes that verl wants for each micro-batch follow from `data.train_batch_size` and `rollout.n` among them.
-    Raises ValueError when one of these two is not a number.
+    Raises ValueError when one of these two is not a number, and for a CPU without a curriculum: its trainer mode
+    is what starts verl's workers without an accelerator.
     """
+    if on_cpu and curriculum is None:
+        raise ValueError(
+            "--cpu needs a curriculum, got none: its trainer mode starts verl's workers without a GPU; for all "
+            "prompts alike take --curriculum uniform with an artefact of select.budget=all"
+        )
     own: list[str] = []
     environment = dict(os.environ)
     if on_cpu:

@@ -10,25 +10,23 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 STEPS=${STEPS:-40} SEED=${SEED:-1} BASELINE=${BASELINE:-} CURRICULUM=${CURRICULUM:-sparft}
 case $BASELINE in
     "") ;;
-    full) CURRICULUM=none ;;
     selected) CURRICULUM=uniform ;;
-    random | stratified) CURRICULUM=uniform ARTEFACT=$ARTEFACT-$BASELINE ;;
+    # all rows too are an artefact here (select.budget=all): without a curriculum verl does not train on a CPU
+    full | random | stratified) CURRICULUM=uniform ARTEFACT=$ARTEFACT-$BASELINE ;;
     *)
         echo "BASELINE must be full, selected, random or stratified (or empty: a curriculum), got '$BASELINE'" >&2
         exit 2
         ;;
 esac
-CHECKS=(--recipe tiny_cpu --data "$DATA" --model "$here/policy" --gpus 0 --mode "${PREFLIGHT:-stop}")
-WHAT=()
-if [ "$CURRICULUM" != none ]; then
-    WHAT=(curriculum.artefact="$ARTEFACT" curriculum.seed="$SEED")
-    CHECKS+=(--artefact "$ARTEFACT" --selection "${BASELINE:-selected}")
-fi
+CHECKS=(--recipe tiny_cpu --data "$DATA" --model "$here/policy" --gpus 0 --mode "${PREFLIGHT:-stop}"
+    --artefact "$ARTEFACT" --selection "${BASELINE:-selected}")
 export PYTHONPATH="$here/../..${PYTHONPATH:+:$PYTHONPATH}" VERL_FILE_LOGGER_PATH="$OUT/metrics.jsonl"
 "${PYTHON:-python3}" -m recipes.preflight "${CHECKS[@]}"
 mkdir -p "$OUT"
 
-exec sparft train --cpu --curriculum "$CURRICULUM" "${WHAT[@]}" \
+exec sparft train --cpu --curriculum "$CURRICULUM" \
+    curriculum.artefact="$ARTEFACT" \
+    curriculum.seed="$SEED" \
     algorithm.adv_estimator=grpo \
     data.train_files="$DATA/train.parquet" \
     data.val_files="$DATA/held_out.parquet" \

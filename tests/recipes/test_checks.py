@@ -34,11 +34,13 @@ def test_every_folder_meets_every_curriculum_and_baseline_and_every_script_is_th
 
 def test_the_tiny_script_and_the_smoke_run_are_composed_in_verl_like_the_others():
     with verl_config():
-        ours, said = words(Line(TINY, {"BASELINE": "full"}))
-        assert "curriculum" not in check(said, ours)
-        ours, said = words(Line(TINY, {"BASELINE": "random"}))
-        config = check(said, ours)
-        assert (config.curriculum.method, config.curriculum.artefact) == ("uniform", "/artefact-random")
+        for baseline in ("full", "random"):
+            ours, said = words(Line(TINY, {"BASELINE": baseline}))
+            config = check(said, ours)
+            assert (config.curriculum.method, config.curriculum.artefact) == (
+                "uniform",
+                f"/artefact-{baseline}",
+            )
         _, said = words(Line(SMOKE, {"CURRICULUM": "sparft", "NNODES": "2"}))
         config = check(said)
     assert (config.trainer.nnodes, config.trainer.n_gpus_per_node) == (2, 1)
