@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.e2e_full.cases import CASES
 from benchmarks.machine import commit, machine, versions
+from sparft_verl.atomic import written_aside
 
 PACKAGES = ("sparft-verl", "verl", "torch", "transformers", "ray", "TransferQueue", "tensordict", "numpy")
 
@@ -85,10 +86,8 @@ def done(result: dict[str, Any]) -> set[str]:
 
 def save(path: Path, result: dict[str, Any]) -> None:
     """Write the result, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(result, indent=2) + "\n")
-    aside.rename(path)
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

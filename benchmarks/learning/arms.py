@@ -23,6 +23,7 @@ from benchmarks.learning.mixes import Task
 from benchmarks.learning.rollouts import roll
 from benchmarks.learning.spec import VERSION, Spec
 from sparft_verl.artefact import join, read_artefact, row_hash
+from sparft_verl.atomic import written_aside
 from sparft_verl.curricula import Arms
 from sparft_verl.prepare.pipeline import run as prepare
 from sparft_verl.prepare.settings import from_dotlist
@@ -118,9 +119,8 @@ def _stage_a(spec: Spec, tasks: Sequence[Task], policy: PreTrainedModel, folder:
     if not cost.exists():
         began = time.process_time()
         rollouts = _run_stage_a(settings, tasks, policy, place)
-        partial = place.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps({"core_seconds": time.process_time() - began, "rollouts": rollouts}))
-        partial.replace(cost)
+        with written_aside(cost) as aside:
+            aside.write_text(json.dumps({"core_seconds": time.process_time() - began, "rollouts": rollouts}))
     took = json.loads(cost.read_text())
     artefact = read_artefact(place)
     rows = join(artefact.keys, artefact.occurrence, [row_hash(task.row(0.0)) for task in tasks])

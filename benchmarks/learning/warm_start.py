@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from benchmarks.learning.policy import (
     new_policy,
 )
 from benchmarks.learning.spec import VERSION
+from sparft_verl.atomic import written_aside
 
 _STREAM = 0x3A12
 
@@ -80,11 +80,9 @@ def place(world: str, folder: Path, seed: int, recipe: Recipe) -> Path:
 
 def keep(policy: LlamaForCausalLM, core_seconds: float, path: Path) -> None:
     """Write a policy and what it took, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
     state = {key: value.contiguous() for key, value in policy.state_dict().items() if key != "lm_head.weight"}
-    save_file({**state, "core_seconds": torch.tensor(core_seconds)}, partial)
-    partial.replace(path)
+    with written_aside(path) as aside:
+        save_file({**state, "core_seconds": torch.tensor(core_seconds)}, aside)
 
 
 def _teach(policy: LlamaForCausalLM, families: tuple[Family, ...], seed: int, recipe: Recipe) -> None:

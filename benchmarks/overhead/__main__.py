@@ -1,15 +1,13 @@
 """`python -m benchmarks.overhead [--quick] [--methods a,b] --json FILE`"""
 
 import argparse
-import json
-import os
 import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from benchmarks.curricula.measure import ARMS, ROLLOUTS
-from benchmarks.machine import commit, machine, versions
+from benchmarks.machine import commit, machine, versions, write_result
 from benchmarks.overhead.measure import PARTS, measure
 from benchmarks.overhead.queue import TOKENS
 from sparft_verl.curricula import METHODS
@@ -80,9 +78,7 @@ def main() -> None:
             f"slowest at {slowest['prompts']} prompts, {batch} a step: {slowest['settings']['method']}, "
             f"{slowest['share_of_limit']:.2f} of the limit of {1000 * LIMIT:.0f} ms"
         )
-    result["machine"]["load_after"] = os.getloadavg()
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+    write_result(arguments.json, result)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from sparft_verl.atomic import written_aside
 
 
 class Store:
@@ -22,11 +22,5 @@ class Store:
 
     def put(self, key: str, record: dict[str, Any]) -> None:
         """Write a record aside, sync, and put it in place: a kill leaves the old state or the new."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=self.folder, prefix=f".{key}-", suffix=".part", delete=False
-        ) as file:
-            json.dump(record, file, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(file.name, self.folder / f"{key}.json")
+        with written_aside(self.folder / f"{key}.json") as aside:
+            aside.write_text(json.dumps(record, allow_nan=False))
