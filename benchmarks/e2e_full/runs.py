@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from recipes.processes import ProcessTree
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "tiny_cpu"
@@ -30,15 +30,9 @@ class Run:
 
     def kill(self) -> int:
         """SIGKILL the driver and everything it started, Ray included; return how many processes that was."""
-        driver = psutil.Process(self.process.pid)
-        tree = [driver, *driver.children(recursive=True)]
-        for member in tree:
-            try:
-                member.kill()
-            except psutil.NoSuchProcess:
-                continue
+        killed = ProcessTree(self.process.pid).kill()
         self.process.wait()
-        return len(tree)
+        return killed
 
     def wait_for(self, reached: Callable[[], bool], timeout: float = 400) -> None:
         """Poll until `reached()`; raise RunFailed when the run ends or the time is up first."""

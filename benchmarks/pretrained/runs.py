@@ -15,7 +15,7 @@ from benchmarks.e2e_full.runs import Run, RunFailed
 from benchmarks.machine import commit, machine, versions
 from benchmarks.pretrained.outcome import outcome
 from benchmarks.pretrained.spec import Spec
-from benchmarks.step.full import ProcessTree
+from recipes.processes import ProcessTree
 
 SCRIPT = Path(__file__).with_name("run.sh")
 PACKAGES = ("sparft-verl", "verl", "torch", "transformers", "ray", "vllm", "sglang")

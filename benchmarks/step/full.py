@@ -10,36 +10,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks.step import assets
+from recipes.processes import ProcessTree
 from sparft_verl.verl_plugin.cpu.overrides import cpu_env, cpu_overrides
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("gen", "old_log_prob", "adv", "update_actor", "update_weights")
 _STEP = re.compile(r"step:(\d+) - ")
 _TIMING = re.compile(r"timing_s/([a-z_]+):([0-9.e+-]+)")
-
-
-class ProcessTree:
-    """CPU seconds of a process and all it ever started, those that ended included as far as seen."""
-
-    def __init__(self, pid: int) -> None:
-        self._root = psutil.Process(pid)
-        self._seen: dict[tuple[int, float], float] = {}
-
-    def cpu_seconds(self) -> float:
-        """Return the sum so far. Ask often: what a process used since the last question dies with it."""
-        try:
-            for process in (self._root, *self._root.children(recursive=True)):
-                try:
-                    times = process.cpu_times()
-                    self._seen[process.pid, process.create_time()] = times.user + times.system
-                except psutil.NoSuchProcess:
-                    continue
-        except psutil.NoSuchProcess:
-            pass
-        return sum(self._seen.values())
 
 
 def command(folder: Path, made: assets.Assets, steps: int) -> list[str]:

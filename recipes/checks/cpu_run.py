@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -10,11 +9,10 @@ import time
 import traceback
 from pathlib import Path
 
-import psutil
-
 from recipes.checks.lines import TINY, Line, words
 from recipes.checks.record import RECIPES
 from recipes.evaluation.scores import records
+from recipes.processes import ProcessTree
 
 STEPS, BATCH, ROLLOUTS = 2, 8, 2
 LOOK = 2.0
@@ -95,19 +93,15 @@ def train(script: Path, folder: Path, seconds: float = 600) -> float:
     child = os.fork()
     if child == 0:
         _become_verl(words, folder, log)
-    end, looked, spent = time.monotonic() + seconds, 0.0, dict[int, float]()
+    end, looked, tree = time.monotonic() + seconds, 0.0, ProcessTree(child)
     while (done := os.waitpid(child, os.WNOHANG)) == (0, 0):
         if time.monotonic() > end:
-            # Ray's daemons have sessions of their own, so that a kill of the group would leave them behind
-            tree = psutil.Process(child)
-            for member in [*tree.children(recursive=True), tree]:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    member.kill()
+            tree.kill()  # a kill of the group would leave Ray's daemons behind, which have sessions of their own
             os.waitpid(child, 0)
             raise RunError(f"no end after {seconds:.0f} s: {_tail(log)}")
         if time.monotonic() - looked > LOOK:
             looked = time.monotonic()
-            spent.update(_cpu_seconds(child))
+            tree.cpu_seconds()
         time.sleep(0.2)
     if done[1]:
         raise RunError(f"verl ends with {os.waitstatus_to_exitcode(done[1])}: {_tail(log)}")
@@ -115,19 +109,7 @@ def train(script: Path, folder: Path, seconds: float = 600) -> float:
     validated = folder / "run" / "validation" / f"{STEPS}.jsonl"
     if steps != set(range(1, STEPS + 1)) or not validated.is_file():
         raise RunError(f"verl ended well, but trained steps {sorted(steps)}, not {STEPS}: {_tail(log)}")
-    return sum(spent.values())
-
-
-def _cpu_seconds(process: int) -> dict[int, float]:
-    """Return what each process of the tree has used so far; Ray's are no children that could be waited for."""
-    found = {}
-    with contextlib.suppress(psutil.NoSuchProcess):
-        parent = psutil.Process(process)
-        for member in [parent, *parent.children(recursive=True)]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                times = member.cpu_times()
-                found[member.pid] = times.user + times.system
-    return found
+    return tree.cpu_seconds()
 
 
 def _become_verl(words: list[str], folder: Path, log: Path) -> None:

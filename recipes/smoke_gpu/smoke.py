@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
-import psutil
-
 from recipes.evaluation.scores import records
+from recipes.processes import ProcessTree
 from recipes.smoke_gpu.assess import assess, failed
 
 SCRIPT = Path(__file__).parents[1] / "gsm8k" / "run_qwen3_0_6b.sh"
@@ -48,12 +47,7 @@ def started(out: Path, overrides: list[str], **settings: str) -> Iterator[subpro
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL verl and all it started here; on a Ray cluster its actors elsewhere die with their job."""
-    tree = psutil.Process(process.pid)
-    for member in [tree, *tree.children(recursive=True)]:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            continue
+    ProcessTree(process.pid).kill()
     process.wait()
 
 
