@@ -127,17 +127,15 @@ def _graded(extras: list[Any], data: Any) -> tuple[NDArray[np.float64], NDArray[
 
     A plain number of the reward function's verl files under `acc`, alone: a score, not a verdict.
     """
-    try:  # every object is far away in memory: one pass over them where all have both
-        given = [info["acc"] if "score" in (info := extra["reward_extra_info"]) else None for extra in extras]
-        verdicts = np.array(given, dtype=np.float64)  # None is nan
-        if not np.isnan(verdicts).any():
-            return np.full(len(extras), np.nan), verdicts  # no score will be asked for
-    except (KeyError, TypeError):
-        pass
-    infos = [extra.get("reward_extra_info") or {} if isinstance(extra, dict) else {} for extra in extras]
+    try:
+        infos = [extra["reward_extra_info"] or {} for extra in extras]
+    except (KeyError, TypeError):  # somewhere there is none
+        infos = [extra.get("reward_extra_info") or {} if isinstance(extra, dict) else {} for extra in extras]
     found = [info.get("acc") for info in infos]
-    verdicts = np.array(found, dtype=np.float64)
+    verdicts = np.array(found, dtype=np.float64)  # None is nan
     alone = ~np.array(["score" in info for info in infos], dtype=np.bool_)
+    if not (alone.any() or np.isnan(verdicts).any()):
+        return np.full(len(extras), np.nan), verdicts  # no score will be asked for
     scores = sums(as_ragged(data["rm_scores"]))
     alone &= np.array([acc is not None for acc in found], dtype=np.bool_)
     scores[alone], verdicts[alone] = verdicts[alone], np.nan
