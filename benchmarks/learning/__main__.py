@@ -20,7 +20,7 @@ from benchmarks.learning.tables import as_json, compare, text
 from benchmarks.machine import commit, machine, versions
 
 ALONE = ("ablations",)
-"""Suites whose baseline is ours, not uniform sampling."""
+"""Suites whose baseline is auto, not uniform sampling."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -102,7 +102,7 @@ def _run(store: Store, specs: list[Spec], name: str, arguments: argparse.Namespa
 
 
 def _told(name: str, records: list[Record]) -> str:
-    return text(compare(records, baseline="ours" if name in ALONE else BASELINE))
+    return text(compare(records, baseline="auto" if name in ALONE else BASELINE))
 
 
 def _result(name: str, records: list[Record]) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _result(name: str, records: list[Record]) -> dict[str, Any]:
         "machine": machine(),
         "versions": versions(PACKAGES),
         "commit": commit(),
-        "tables": as_json(compare(records, baseline="ours" if name in ALONE else BASELINE)),
+        "tables": as_json(compare(records, baseline="auto" if name in ALONE else BASELINE)),
         "runs": [
             {name: record[name] for name in ("key", "spec", "commit", "core_seconds", "final")}
             for record in records

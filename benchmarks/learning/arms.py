@@ -73,6 +73,8 @@ def _items(spec: Spec, tasks: Sequence[Task]) -> list[int]:
     order = chance.permutation(len(tasks)).tolist()
     if spec.items == "full":
         return sorted(order)
+    if spec.items == "useful":
+        return [row for row, task in enumerate(tasks) if task.kind == "useful"]
     if spec.items == "stratified":
         place: dict[str, int] = {}
         rank = {}

@@ -58,7 +58,7 @@ class Task:
             "prompt": [{"role": "user", "content": self.question}],
             "data_source": self.family,
             "reward_model": {"style": "rule", "ground_truth": self.answer},
-            "extra_info": {"difficulty": difficulty},
+            "extra_info": {"difficulty": difficulty, "category": self.category},
         }
 
 

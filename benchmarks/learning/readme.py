@@ -17,7 +17,7 @@ from benchmarks.learning.store import Store
 
 HERE = Path(__file__).parent
 TOP = HERE.parents[1] / "README.md"
-MAPPED = ("ours", "sparft", "sec")
+MAPPED = ("auto", "sparft", "sec")
 """Methods whose arms are drawn, of the first seed."""
 Suites = Mapping[str, Sequence[Spec]]
 
@@ -36,9 +36,9 @@ def write(store: Store, suites: Suites, page: Path = HERE / "README.md", top: Pa
         "shares": sections.comparison(runs.get("shares", ())),
         "goal": sections.goal(shares, "train"),
         "exploratory": sections.comparison(runs.get("exploratory", ())),
-        "ablations": sections.comparison(runs.get("ablations", ()), baseline=sections.OURS, whole=False),
+        "ablations": sections.comparison(runs.get("ablations", ()), baseline=sections.CHOSEN, whole=False),
         "crosscheck": crosscheck(store.of(CROSSCHECK)) or sections.NOTHING,
-        "ledger": sections.ledger(store.records().values()),
+        "ledger": sections.ledger(store.tried()),
     }
     drawn = draw(runs, shares)
     folder = page.parent / "figures"

@@ -14,7 +14,7 @@ from benchmarks.learning.tables import by_family, caption, headline, markdown, p
 
 Record = Mapping[str, Any]
 NOTHING = "Not measured yet."
-OURS = "ours"
+CHOSEN = "auto"
 
 
 def comparison(records: Sequence[Record], *, baseline: str = BASELINE, whole: bool = True) -> str:
@@ -67,7 +67,7 @@ def _mean(runs: Sequence[Record], name: str, digits: int = 1) -> str:
     return f"{mean_interval([run[name] for run in runs]).estimate:.{digits}f}"
 
 
-def goal(records: Sequence[Record], world: str, label: str = OURS) -> str:
+def goal(records: Sequence[Record], world: str, label: str = CHOSEN) -> str:
     """Return the goal, part by part, with what came out."""
     claims = judge(compare(records), world, label)
     cells = [["asked", "came out", "holds"]]
@@ -100,7 +100,7 @@ def _line(row: Tried) -> list[str]:
     return [" / ".join(row.labels), f"`{described(row)}`", str(row.runs), str(row.seeds), shares, gain]
 
 
-def overview(records: Sequence[Record], label: str = OURS) -> str:
+def overview(records: Sequence[Record], label: str = CHOSEN) -> str:
     """Return the table of the top page: gain and rollouts by share of useless prompts, and where nothing is won."""
     tables = compare(records)
     if not tables:

@@ -13,7 +13,7 @@ VERSION = 1
 
 WORLDS = ("train", "confirm")
 SHARES = (0.0, 0.3, 0.6, 0.9)
-ITEMS = ("full", "selected", "random", "stratified")
+ITEMS = ("full", "selected", "random", "stratified", "useful")
 ARMS = ("clusters", "categories", "one")
 ENGINES = ("loop", "verl")
 
@@ -36,9 +36,10 @@ class Spec:
     curriculum: str = '{"method": "uniform"}'
     """Settings of CurriculumConfig as JSON with sorted keys, without `seed`, which is the run's."""
     items: str = "full"
-    """Which prompts are served: `full` all, `selected` stage A's, `random` or `stratified` draws of `budget`."""
+    """Which prompts are served: `full` all, `selected` stage A's, `random` or `stratified` draws of `budget`; `useful`
+    those that teach something, as only an oracle knows them: no method, a mark for what filtering could reach."""
     budget: int = 0
-    """How many prompts `items` keeps; 0 = all, which only `full` may have."""
+    """How many prompts `items` keeps; 0 = all, which only `full` and `useful` have."""
     arms: str = "one"
     """`clusters` of stage A, `categories` (family and level), or `one` arm."""
     prepare: str = "{}"
@@ -70,9 +71,9 @@ class Spec:
         ):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if (self.items == "full") != (self.budget == 0):
+        if (self.items in ("full", "useful")) != (self.budget == 0):
             raise ValueError(
-                f"items={self.items!r} and budget={self.budget} disagree: budget 0 means all, `full`"
+                f"items={self.items!r} and budget={self.budget} disagree: budget 0 means all of `full` or `useful`"
             )
         for name in ("curriculum", "prepare"):
             if getattr(self, name) != settle(json.loads(getattr(self, name))):

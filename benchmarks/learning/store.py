@@ -13,6 +13,7 @@ from benchmarks.learning.spec import Spec
 
 Record = dict[str, Any]
 RESULTS = Path(__file__).parent / "results"
+TRIED = "tried.jsonl"
 MOST_BYTES = 8192
 _FIELDS = ("key", "spec", "commit", "versions", "machine", "core_seconds", "curve", "train", "final")
 
@@ -45,6 +46,20 @@ class Store:
                         f"{path}:{number} is no record of a run ({error!r}); remove the line"
                     ) from error
         return found
+
+    def tried(self) -> list[Record]:
+        """Return every run there was: the finished ones, and those of `TRIED` that are not among them.
+
+        TRIED holds what is left of runs made while a method was sought, some with parts of curricula that are no
+        longer in the package: spec, final accuracy and cost, so that all of them are counted.
+        """
+        known = self.records()
+        path = self.folder / TRIED
+        if path.exists():
+            for line in path.read_text().splitlines():
+                record = json.loads(line)
+                known.setdefault(record["key"], record)
+        return list(known.values())
 
     def of(self, specs: Iterable[Spec]) -> list[Record]:
         """Return the runs of `specs` that are there, in their order, under the labels of `specs`."""

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.learning.spec import SHARES, Spec
 
+CONFIRMATION = Path(__file__).with_name("confirmation.json")
+"""What was committed before the confirmation families were first run: families, shares, seeds, metric, candidate."""
+
 HEADLINE_SEEDS = tuple(range(10))
 EXPLORATORY_SEEDS = (0, 1, 2)
 REGIME_SEEDS = (0, 1, 2, 3)
+SHARE_SEEDS = (0, 1, 2, 3, 4)
 UNIFORM = {"method": "uniform"}
 PAPER = {"items": "selected", "budget": 100, "arms": "clusters"}
 """SPaRFT's stage A: ten clusters (the default K), a hundred prompts."""
 CATEGORIES = {"arms": "categories"}
 """What SEC and DUMP are given: the data set's own categories, all prompts."""
-CLEANED = {"arms": "clusters", "prepare": {"cluster.k": 20}}
-"""Ours: all prompts that cleaning leaves, in twenty clusters."""
-OURS = {"method": "sparft_target", "utility": "learnability", "discount": 0.9, "floor": 0.01}
-"""The present guess: Thompson sampling on p (1 - p) that forgets, and starves no arm."""
+CLEANED = {"arms": "clusters", "prepare": {"cluster.column": "extra_info.category"}}
+"""What `auto` is given: all prompts that stage A's cleaning leaves, the data set's own categories as arms."""
+CLUSTERS = {"arms": "clusters", "prepare": {"cluster.k": 20}}
+"""The same prompts in twenty clusters by k-means, for a data set without categories."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +54,22 @@ HEADLINE: dict[str, Way] = {
     "sparft": Way({"method": "sparft", "choice": "batch"}, PAPER),
     "sec": Way({"method": "sec"}, CATEGORIES),
     "dump": Way({"method": "dump"}, CATEGORIES),
-    "ours": Way(OURS, CLEANED),
+    "auto": Way({"method": "auto"}, CLEANED),
 }
 
+_AUTO = HEADLINE["auto"]
 EXPLORATORY: dict[str, Way] = {
+    "filter by an oracle": Way(UNIFORM, {"items": "useful"}),
     "uniform-cleaned": Way(UNIFORM, CLEANED),
+    "sec-cleaned": Way({"method": "sec"}, CLEANED),
+    "dump-cleaned": Way({"method": "dump"}, CLEANED),
+    "auto, 20 clusters": Way({"method": "auto"}, CLUSTERS),
+    "sparft_target, 20 clusters": Way(
+        {"method": "sparft_target", "utility": "learnability", "discount": 0.9, "floor": 0.01}, CLUSTERS
+    ),
     "uniform-random-100": Way(UNIFORM, {"items": "random", "budget": 100}),
     "uniform-stratified-100": Way(UNIFORM, {"items": "stratified", "budget": 100}),
-    "stratified": Way({"method": "stratified"}, CATEGORIES),
+    "stratified": Way({"method": "stratified"}, CLEANED),
     "easy_to_hard": Way({"method": "easy_to_hard"}, {}),
     "sparft-guarded": Way({"method": "sparft", "choice": "batch", "guard_rollouts": 64}, PAPER),
     "sparft_beta": Way({"method": "sparft_beta", "guard_rollouts": 64}, PAPER),
@@ -64,31 +78,48 @@ EXPLORATORY: dict[str, Way] = {
     "adarft": Way({"method": "adarft"}, {}),
     "bots": Way({"method": "bots"}, {}),
     "mapp": Way({"method": "mapp"}, {}),
+    "mopps": Way({"method": "mopps"}, {}),
     "dapo": Way({"method": "uniform", "gate": "dapo"}, {}),
 }
 
-_OURS = HEADLINE["ours"]
+_CLUSTERED = EXPLORATORY["auto, 20 clusters"]
 ABLATIONS: dict[str, Way] = {
-    "K=5": _OURS.but(prepare={"cluster.k": 5}),
-    "K=10": _OURS.but(prepare={"cluster.k": 10}),
-    "K=40": _OURS.but(prepare={"cluster.k": 40}),
-    "items 5 per cluster": _OURS.but(items="selected", budget=100),
-    "items 15 per cluster": _OURS.but(items="selected", budget=300),
-    "PCA 4": _OURS.but(prepare={"features.min_dim": 4, "features.max_dim": 4}),
-    "difficulty weight 0": _OURS.but(prepare={"features.difficulty_weight": 0.0}),
-    "difficulty weight 2": _OURS.but(prepare={"features.difficulty_weight": 2.0}),
-    "difficulty by 8 rollouts": _OURS.but(prepare={"rollouts": 8}),
-    "difficulty noise 0.3": _OURS.but(prepare={"noise": 0.3}),
-    "selection random": _OURS.but(items="selected", budget=100, prepare={"select.strategy": "random"}),
-    "discount 1": _OURS.but({"discount": 1.0}),
-    "discount 0.7": _OURS.but({"discount": 0.7}),
-    "floor 0": _OURS.but({"floor": 0.0}),
-    "utility target": _OURS.but({"utility": "target"}),
-    "gaussian": _OURS.but({"posterior": "gaussian"}),
-    "choice batch": _OURS.but({"choice": "batch"}),
-    "no clustering: categories": Way(OURS, CATEGORIES),
-    "feedback 4 late": _OURS.but(delay=4),
-    "feedback 16 late": _OURS.but(delay=16),
+    "power 0: sizes alone": _AUTO.but({"power": 0.0}),
+    "power 1": _AUTO.but({"power": 1.0}),
+    "power 4": _AUTO.but({"power": 4.0}),
+    "by_size 0": _AUTO.but({"by_size": 0.0}),
+    "by_size 1": _AUTO.but({"by_size": 1.0}),
+    "discount 0.9": _AUTO.but({"discount": 0.9}),
+    "discount 1": _AUTO.but({"discount": 1.0}),
+    "no prompt left out": _AUTO.but({"retry": 1.0}),
+    "dull prompts never again": _AUTO.but({"retry": 0.0}),
+    "floor 0.01": _AUTO.but({"floor": 0.01}),
+    "gate dapo": _AUTO.but({"gate": "dapo"}),
+    "no cleaning": Way({"method": "auto"}, CATEGORIES),
+    "one arm": Way({"method": "auto"}, {"arms": "clusters", "prepare": {"cluster.k": 1}}),
+    "data sources as arms": Way({"method": "auto"}, {"arms": "clusters", "prepare": {"cluster.column": "data_source"}}),
+    "utility: Thompson on p (1 - p)": Way(
+        {"method": "sparft_target", "utility": "learnability", "discount": 0.9, "floor": 0.01}, CLEANED
+    ),
+    "choice batch: the same": Way(
+        {"method": "sparft_target", "utility": "learnability", "discount": 0.9, "floor": 0.01, "choice": "batch"},
+        CLEANED,
+    ),
+    "K=10": _CLUSTERED.but(prepare={"cluster.k": 10}),
+    "K=20": _CLUSTERED,
+    "K=40": _CLUSTERED.but(prepare={"cluster.k": 40}),
+    "K=20, PCA 4": _CLUSTERED.but(prepare={"features.min_dim": 4, "features.max_dim": 4}),
+    "K=20, difficulty weight 0": _CLUSTERED.but(prepare={"features.difficulty_weight": 0.0}),
+    "K=20, difficulty weight 2": _CLUSTERED.but(prepare={"features.difficulty_weight": 2.0}),
+    "K=20, difficulty by 2 rollouts": _CLUSTERED.but(prepare={"rollouts": 2}),
+    "K=20, difficulty noise 0.3": _CLUSTERED.but(prepare={"noise": 0.3}),
+    "K=20, 5 items per cluster": _CLUSTERED.but(items="selected", budget=100),
+    "K=20, 15 items per cluster": _CLUSTERED.but(items="selected", budget=300),
+    "K=20, 5 random items per cluster": _CLUSTERED.but(
+        items="selected", budget=100, prepare={"select.strategy": "random"}
+    ),
+    "feedback 4 late": _AUTO.but(delay=4),
+    "feedback 16 late": _AUTO.but(delay=16),
 }
 
 Suite = Sequence[Spec]
@@ -99,8 +130,19 @@ def _suite(ways: Mapping[str, Way], seeds: Sequence[int], **fields: Any) -> list
     return [way.spec(label, seed, **fields) for seed in seeds for label, way in ways.items()]
 
 
-def _ours_and(ways: Mapping[str, Way]) -> dict[str, Way]:
-    return {name: HEADLINE[name] for name in ("uniform-full", "ours")} | dict(ways)
+def _auto_and(ways: Mapping[str, Way]) -> dict[str, Way]:
+    return {name: HEADLINE[name] for name in ("uniform-full", "auto")} | dict(ways)
+
+
+def _confirmation() -> list[Spec]:
+    told = json.loads(CONFIRMATION.read_text())
+    return [
+        spec
+        for useless in told["useless"]
+        for spec in _suite(
+            {name: HEADLINE[name] for name in told["methods"]}, told["seeds"], useless=useless, world="confirm"
+        )
+    ]
 
 
 SUITES: dict[str, Suite] = {
@@ -115,12 +157,13 @@ SUITES: dict[str, Suite] = {
         spec
         for useless in SHARES
         if useless != 0.6
-        for spec in _suite(HEADLINE, HEADLINE_SEEDS, useless=useless)
+        for spec in _suite(HEADLINE, HEADLINE_SEEDS if useless == 0.0 else SHARE_SEEDS, useless=useless)
     ],
-    "exploratory": _suite(_ours_and(EXPLORATORY), EXPLORATORY_SEEDS, useless=0.6),
-    "ablations": _suite(_ours_and(ABLATIONS), EXPLORATORY_SEEDS, useless=0.6),
+    "exploratory": _suite(_auto_and(EXPLORATORY), EXPLORATORY_SEEDS, useless=0.6),
+    "ablations": _suite(_auto_and(ABLATIONS), EXPLORATORY_SEEDS, useless=0.6),
+    "confirm": _confirmation(),
 }
 """Runs by question; equal runs of two suites are one in the store."""
 
-QUICK = _suite({name: HEADLINE[name] for name in ("uniform-full", "ours")}, (0,), useless=0.3, updates=20)
+QUICK = _suite({name: HEADLINE[name] for name in ("uniform-full", "auto")}, (0,), useless=0.3, updates=20)
 """What `--quick` runs: a look at whether the machinery works, no evidence."""

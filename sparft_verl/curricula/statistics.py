@@ -53,7 +53,12 @@ def variance(groups: Groups) -> F64:
     return np.where(n > 1, squares * n / np.maximum(n - 1, 1), 0.0)
 
 
-FROM_SUCCESSES: frozenset[Statistic] = frozenset({solve_rate, abs_advantage_unnorm, variance})
+def mixed(groups: Groups) -> F64:
+    """float64 [n]: the group's rollouts if its successes are not all equal, else 0: whether GRPO learns from it."""
+    return np.where(groups.degenerate, 0.0, groups.rollouts.astype(np.float64))
+
+
+FROM_SUCCESSES: frozenset[Statistic] = frozenset({solve_rate, abs_advantage_unnorm, variance, mixed})
 """Those that never look at advantages; any other may."""
 
 STATISTICS: dict[str, Statistic] = {
@@ -61,4 +66,5 @@ STATISTICS: dict[str, Statistic] = {
     "abs_advantage": abs_advantage,
     "abs_advantage_unnorm": abs_advantage_unnorm,
     "variance": variance,
+    "mixed": mixed,
 }

@@ -79,6 +79,10 @@ VARIANTS: dict[str, list[dict[str, object]]] = {
         {"choice": "batch", "utility": "mixed"},
         {"utility": "learnability", "floor": 0.02, "guard_rollouts": 8, "guard_every": 3},
     ],
+    "auto": [
+        {"retry": 0.0, "discount": 0.5, "floor": 0.02},
+        {"power": 0.0, "by_size": 1.0, "cap": 0.5, "cooldown": 1},
+    ],
     "uniform": [{"cooldown": 2}],
     "easy_to_hard": [{"reverse": True}],
     "weighted": [{"other": 2.0, "cooldown": 1}],

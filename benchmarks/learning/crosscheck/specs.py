@@ -9,7 +9,7 @@ from benchmarks.learning.suites import CLEANED, HEADLINE, UNIFORM, Way
 STEPS = 40
 SEEDS = (0, 1, 2)
 USELESS = 0.6
-METHODS = {"uniform": Way(UNIFORM, CLEANED), "ours": HEADLINE["ours"]}
+METHODS = {"uniform": Way(UNIFORM, CLEANED), "auto": HEADLINE["auto"]}
 """Both on the same arms, so that the allocation can be compared."""
 SPECS = [
     replace(way.spec(label, seed, useless=USELESS, updates=STEPS), engine=engine)
