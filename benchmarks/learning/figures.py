@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.learning.chart import COLCHOSEN, Line, alone, lines
+from benchmarks.learning.chart import COLOURS, Line, alone, lines
 from benchmarks.learning.statistics import mean_interval
 from benchmarks.learning.trace import BLOCK
 from sparft_verl.report.heat import HeatMap, draw
@@ -150,8 +150,8 @@ def _colours(labels: Sequence[str]) -> dict[str, int]:
     Raises ValueError for more methods than there are colours.
     """
     known = {label: KNOWN.index(label) for label in labels if label in KNOWN}
-    left = [colour for colour in range(COLCHOSEN) if colour not in known.values()]
+    left = [colour for colour in range(COLOURS) if colour not in known.values()]
     others = [label for label in labels if label not in known]
     if len(others) > len(left):
-        raise ValueError(f"a chart has {COLCHOSEN} colours, got {len(labels)} methods; draw two charts")
+        raise ValueError(f"a chart has {COLOURS} colours, got {len(labels)} methods; draw two charts")
     return known | dict(zip(others, reversed(left), strict=False))

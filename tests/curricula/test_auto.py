@@ -47,7 +47,7 @@ def test_two_steps_by_hand(arms_of, group_of):
         assert ticket.propensity[0] == pytest.approx(expected[ticket.arms[0]])
         tell(curriculum, group_of, ticket, {0: 0.5, 1: 0.0})
         count = np.bincount(ticket.arms, minlength=2)
-        mixed, groups = mixed + [count[0], 0], groups + count
+        mixed, groups = mixed + np.array([count[0], 0]), groups + count
         curriculum.tick(step)
         mixed, groups = discount * mixed, discount * groups
     expected = odds((1 + mixed) / (2 + groups), sizes, 2.0, 0.5)
