@@ -1,7 +1,7 @@
 # One command each; every target sets up what it needs first.
 PYTHON ?= python3
 VENV ?= .venv
-CURRICULUM ?= sparft
+CURRICULUM ?= auto
 SEED ?= 1
 RUN ?= runs/demo-$(CURRICULUM)-$(SEED)
 # A package index for torch, when the default one would bring its CUDA build; empty means pip's own default.

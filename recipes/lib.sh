@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by every run_<model>.sh, which sets `here`, MODEL and STEPS first: what to train on, how long, and what must be there.
 #
-#   CURRICULUM=sparft       any name that `sparft curricula` lists
+#   CURRICULUM=auto         any name that `sparft curricula` lists
 #   BASELINE=               instead of a curriculum: full (R1: every row of train.parquet, verl's own order), selected
 #                           (the artefact's items, uniformly), random (as many random ones), stratified (as many, even
 #                           in difficulty)
@@ -17,7 +17,7 @@ PYTHON=${PYTHON:-python3}
 NNODES=${NNODES:-1} NGPUS=${NGPUS:-8} SEED=${SEED:-1}
 DATA=$(realpath -m "${DATA:-$PWD/data/$recipe}")
 ARTEFACT=$(realpath -m "${ARTEFACT:-$PWD/artefacts/$recipe}")
-CURRICULUM=${CURRICULUM:-sparft} BASELINE=${BASELINE:-} BUDGET=${BUDGET:-steps}
+CURRICULUM=${CURRICULUM:-auto} BASELINE=${BASELINE:-} BUDGET=${BUDGET:-steps}
 NAME=${BASELINE:-$CURRICULUM}-$(basename "$MODEL")-$SEED
 OUT=$(realpath -m "${OUT:-$PWD/runs/$recipe/$NAME}")
 

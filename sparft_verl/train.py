@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--cpu", action="store_true", help="train without a GPU: small models only")
     parser.add_argument(
-        "--curriculum", default="sparft", help="the curriculum's name, or none (default: sparft)"
+        "--curriculum", default="auto", help="the curriculum's name, or none (default: %(default)s)"
     )
     arguments, overrides = parser.parse_known_args(argv)
     if find_spec("verl") is None:

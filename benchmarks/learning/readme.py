@@ -17,6 +17,7 @@ from benchmarks.learning.store import Store
 
 HERE = Path(__file__).parent
 TOP = HERE.parents[1] / "README.md"
+CURVES = "Learning curves, "
 MAPPED = ("auto", "sparft", "sec")
 """Methods whose arms are drawn, of the first seed."""
 Suites = Mapping[str, Sequence[Spec]]
@@ -35,6 +36,8 @@ def write(store: Store, suites: Suites, page: Path = HERE / "README.md", top: Pa
         "headline": sections.comparison(runs.get("headline", ())),
         "shares": sections.comparison(runs.get("shares", ())),
         "goal": sections.goal(shares, "train"),
+        "confirm": sections.comparison(runs.get("confirm", ())),
+        "verdict": sections.goal(runs.get("confirm", ()), "confirm"),
         "exploratory": sections.comparison(runs.get("exploratory", ())),
         "ablations": sections.comparison(runs.get("ablations", ()), baseline=sections.CHOSEN, whole=False),
         "crosscheck": crosscheck(store.of(CROSSCHECK)) or sections.NOTHING,
@@ -49,7 +52,7 @@ def write(store: Store, suites: Suites, page: Path = HERE / "README.md", top: Pa
         "\n\n".join(f"![{_words(name)}](figures/{name}.svg)" for name in drawn) or sections.NOTHING
     )
     _fill(page, parts)
-    _fill(top, {"learning": sections.overview(shares)})
+    _fill(top, {"learning": sections.overview(shares), "confirm": sections.overview(runs.get("confirm", ()))})
     return [page, top, *(folder / f"{name}.svg" for name in drawn)]
 
 
@@ -57,18 +60,26 @@ def draw(
     runs: Mapping[str, Sequence[Mapping[str, Any]]], shares: Sequence[Mapping[str, Any]]
 ) -> dict[str, str]:
     """Return every figure that there are runs for, by file name without its ending."""
-    drawn = {}
-    for useless in sorted({run["spec"]["useless"] for run in shares}):
-        here = [run for run in shares if run["spec"]["useless"] == useless]
-        labels = list(dict.fromkeys(run["spec"]["label"] for run in here))
-        drawn[f"curves-{100 * useless:.0f}"] = curves(here, labels, f"{100 * useless:.0f} % useless prompts")
+    drawn = by_share(shares, "curves")
     headline = runs.get("headline", ())
     guarded = of(runs.get("exploratory", ()), "sparft-guarded")
     if of(headline, BASELINE):
         drawn["trap"] = trap([*headline, *guarded])
+    drawn |= by_share(runs.get("confirm", ()), "confirm")
     for label in MAPPED:
         if mine := of(headline, label):
             drawn[f"arms-{label}"] = arm_map(mine[0])
+    return drawn
+
+
+def by_share(records: Sequence[Mapping[str, Any]], kind: str) -> dict[str, str]:
+    """Return the learning curves of all methods, one figure `kind`-PERCENT for each share of useless prompts."""
+    drawn = {}
+    for useless in sorted({run["spec"]["useless"] for run in records}):
+        here = [run for run in records if run["spec"]["useless"] == useless]
+        labels = list(dict.fromkeys(run["spec"]["label"] for run in here))
+        name = f"{kind}-{100 * useless:.0f}"
+        drawn[name] = curves(here, labels, _words(name).removeprefix(CURVES))
     return drawn
 
 
@@ -98,5 +109,9 @@ def _fill(path: Path, parts: Mapping[str, str]) -> None:
 
 def _words(name: str) -> str:
     kind, _, rest = name.partition("-")
-    said = {"curves": f"Learning curves, {rest} % useless prompts", "arms": f"Arms pulled by {rest}"}
+    said = {
+        "curves": f"{CURVES}{rest} % useless prompts",
+        "confirm": f"{CURVES}confirmation families, {rest} % useless prompts",
+        "arms": f"Arms pulled by {rest}",
+    }
     return said.get(kind, "The trap and its cure")

@@ -97,12 +97,20 @@ ABLATIONS: dict[str, Way] = {
     "gate dapo": _AUTO.but({"gate": "dapo"}),
     "no cleaning": Way({"method": "auto"}, CATEGORIES),
     "one arm": Way({"method": "auto"}, {"arms": "clusters", "prepare": {"cluster.k": 1}}),
-    "data sources as arms": Way({"method": "auto"}, {"arms": "clusters", "prepare": {"cluster.column": "data_source"}}),
+    "data sources as arms": Way(
+        {"method": "auto"}, {"arms": "clusters", "prepare": {"cluster.column": "data_source"}}
+    ),
     "utility: Thompson on p (1 - p)": Way(
         {"method": "sparft_target", "utility": "learnability", "discount": 0.9, "floor": 0.01}, CLEANED
     ),
     "choice batch: the same": Way(
-        {"method": "sparft_target", "utility": "learnability", "discount": 0.9, "floor": 0.01, "choice": "batch"},
+        {
+            "method": "sparft_target",
+            "utility": "learnability",
+            "discount": 0.9,
+            "floor": 0.01,
+            "choice": "batch",
+        },
         CLEANED,
     ),
     "K=10": _CLUSTERED.but(prepare={"cluster.k": 10}),
@@ -140,7 +148,10 @@ def _confirmation() -> list[Spec]:
         spec
         for useless in told["useless"]
         for spec in _suite(
-            {name: HEADLINE[name] for name in told["methods"]}, told["seeds"], useless=useless, world="confirm"
+            {name: HEADLINE[name] for name in told["methods"]},
+            told["seeds"],
+            useless=useless,
+            world="confirm",
         )
     ]
 

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from benchmarks.pretrained.data import Sizes
-from sparft_verl.curricula import METHODS
 
-OURS = "auto" if "auto" in METHODS else "sparft_target"
+AUTO = "auto"
 """The recommended curriculum."""
-CATEGORIES = ("uniform", "sec", "dump")
-"""Methods whose arms are source and level, as their papers have them; others get stage A's clusters."""
-COMPARED = ("uniform", "sec", "dump", OURS)
+CATEGORIES = ("uniform", "sec", "dump", AUTO)
+"""Methods whose arms are source and level; others get stage A's clusters."""
+COMPARED = ("uniform", "sec", "dump", AUTO)
 BASELINE = "uniform"
 SEEDS = (1, 2, 3)
 
@@ -53,7 +52,7 @@ class Spec:
 
 def smoke(quick: bool) -> list[Spec]:
     """A few steps on the CPU: shows that the road is whole, measures a step, learns nothing."""
-    steps, methods = (1, [BASELINE]) if quick else (2, [BASELINE, "sparft_target"])
+    steps, methods = (1, [BASELINE]) if quick else (2, [BASELINE, AUTO])
     return [
         Spec(
             "smoke", "cpu", name, 1, steps, prompts=2, rollouts=2, prompt_tokens=320, tokens=48, test_freq=steps,
@@ -67,7 +66,7 @@ def compare(quick: bool, seeds: Sequence[int] = SEEDS, steps: int = 200) -> list
     """Every method with every seed at equal rollouts over the same rows; needs a GPU. Nothing in it is tuned."""
     methods: Sequence[str] = COMPARED
     if quick:
-        seeds, steps, methods = seeds[:1], 4, (BASELINE, OURS)
+        seeds, steps, methods = seeds[:1], 4, (BASELINE, AUTO)
     # seeds outside: after each round there is a whole table
     return [
         Spec(

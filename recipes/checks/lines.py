@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recipes.checks.record import PREFLIGHT, RECIPES, calls, record, scripts
 
-CURRICULA = ("sparft", "space", "sparft_target", "sec", "dump", "adarft", "uniform", "stratified")
+CURRICULA = ("auto", "sparft", "space", "sparft_target", "sec", "dump", "adarft", "uniform", "stratified")
 BASELINES = ("full", "selected", "random", "stratified")
 METHODS = [{"CURRICULUM": name} for name in CURRICULA] + [{"BASELINE": name} for name in BASELINES]
 TINY, SMOKE = RECIPES / "tiny_cpu" / "run.sh", RECIPES / "smoke_gpu" / "run.sh"
@@ -48,7 +48,7 @@ def lines() -> list[Line]:
     """Return every folder x every curriculum and baseline, each other script once, and two nodes of each folder."""
     found = []
     for recipe, mine in folders().items():
-        methods = [{"BASELINE": "full"}, {"CURRICULUM": "sparft"}] if recipe == "smoke_gpu" else METHODS
+        methods = [{"BASELINE": "full"}, {"CURRICULUM": "auto"}] if recipe == "smoke_gpu" else METHODS
         found += [Line(mine[0], method) for method in methods]
         found += [Line(other) for other in mine[1:]]
         if recipe == "smoke_gpu":

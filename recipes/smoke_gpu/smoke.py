@@ -95,11 +95,11 @@ def three_runs(out: Path, overrides: list[str], gpus: int) -> tuple[Path, Path]:
     with started(off, overrides, BASELINE="full") as run:
         wait(run, off)
     wait_for_gpus(gpus)
-    with started(on, overrides, CURRICULUM="sparft", BASELINE="") as run:
+    with started(on, overrides, CURRICULUM="auto", BASELINE="") as run:
         wait(run, on, step=KILL_AT)
         kill(run)
     wait_for_gpus(gpus)
-    with started(on, overrides, CURRICULUM="sparft", BASELINE="") as run:
+    with started(on, overrides, CURRICULUM="auto", BASELINE="") as run:
         wait(run, on)
     return off, on
 

@@ -113,7 +113,7 @@ def train(out: Path, curriculum: str, seed: int, steps: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--curriculum", default="sparft")
+    parser.add_argument("--curriculum", default="auto")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--out", type=Path, default=Path("runs/demo"))

@@ -2,12 +2,12 @@
 # GRPO of the tiny policy under a curriculum: the real verl trainer, on a machine without a GPU.
 #
 #   DATA=folder with train.parquet and held_out.parquet   ARTEFACT=folder written by `sparft prepare`
-#   OUT=where the run goes   CURRICULUM=sparft (any of `sparft curricula`)   STEPS=40   SEED=1
+#   OUT=where the run goes   CURRICULUM=auto (any of `sparft curricula`)   STEPS=40   SEED=1
 #   BASELINE= full, selected, random or stratified, as in recipes/lib.sh     ... and any hydra override at the end
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${DATA:?set DATA}" "${ARTEFACT:?set ARTEFACT}" "${OUT:?set OUT}"
-STEPS=${STEPS:-40} SEED=${SEED:-1} BASELINE=${BASELINE:-} CURRICULUM=${CURRICULUM:-sparft}
+STEPS=${STEPS:-40} SEED=${SEED:-1} BASELINE=${BASELINE:-} CURRICULUM=${CURRICULUM:-auto}
 case $BASELINE in
     "") ;;
     selected) CURRICULUM=uniform ;;

@@ -106,7 +106,7 @@ def _warn_of_endless_refills(settings: CurriculumSettings) -> None:
             "sparft-verl: warning: algorithm.filter_groups refills without limit, and "
             f"{settings.curriculum.method} goes where prompts fail: on prompts that are never solved a step may not "
             "end. Set curriculum.gate=dapo in its place (limited by curriculum.gate_refills), or "
-            "curriculum.guard_rollouts=64, or take +curriculum=sparft_target.",
+            "curriculum.guard_rollouts=64, or take +curriculum=auto.",
             file=sys.stderr,
         )
 

@@ -25,7 +25,7 @@ def table() -> Table:
         [
             *runs("sparft", range(10), curriculum={"method": "sparft"}, speed=0.4),
             *runs("uniform-full", range(10)),
-            *runs("ours", range(10), curriculum={"method": "sparft_target"}, speed=3),
+            *runs("auto", range(10), curriculum={"method": "sparft_target"}, speed=3),
             *runs("sec", range(10), curriculum={"method": "sec"}, speed=1.5),
             *runs("space", range(3), curriculum={"method": "space"}),
         ]
@@ -33,7 +33,7 @@ def table() -> Table:
 
 
 def test_the_baseline_comes_first_and_is_compared_with_nothing(table: Table) -> None:
-    assert [row.label for row in table.rows] == ["uniform-full", "sparft", "ours", "sec", "space"]
+    assert [row.label for row in table.rows] == ["uniform-full", "sparft", "auto", "sec", "space"]
     base = table.rows[0]
     assert base.gain is None and base.equal is None
     assert base.reached == 10 and base.ratio["rollouts"].mean.estimate == 1
@@ -58,14 +58,14 @@ def test_equal_rollouts_are_the_whole_budget_here(table: Table) -> None:
 
 def test_headline_rows_are_corrected_among_themselves(table: Table) -> None:
     corrected = {row.label: row.p_holm for row in table.rows}
-    assert corrected["sparft"] == pytest.approx(6 / 1024) and corrected["ours"] == pytest.approx(6 / 1024)
+    assert corrected["sparft"] == pytest.approx(6 / 1024) and corrected["auto"] == pytest.approx(6 / 1024)
     space = table.rows[4]
     assert space.exploratory and space.p_holm == space.p >= 0.25
 
 
 def test_only_seeds_of_the_baseline_are_paired() -> None:
     found = compare(
-        [*runs("uniform-full", [1, 2, 3]), *runs("ours", [2, 3, 4], curriculum={"method": "sec"})]
+        [*runs("uniform-full", [1, 2, 3]), *runs("auto", [2, 3, 4], curriculum={"method": "sec"})]
     )
     assert found[0].rows[1].seeds == (2, 3)
 
@@ -86,10 +86,10 @@ def test_there_is_a_table_for_every_share_and_world_with_a_baseline() -> None:
 
 def test_one_label_for_two_methods_is_refused() -> None:
     mixed = [
-        *runs("ours", [0], curriculum={"method": "sec"}),
-        *runs("ours", [1], curriculum={"method": "dump"}),
+        *runs("auto", [0], curriculum={"method": "sec"}),
+        *runs("auto", [1], curriculum={"method": "dump"}),
     ]
-    with pytest.raises(ValueError, match=r"'ours' stands for two methods.*curriculum"):
+    with pytest.raises(ValueError, match=r"'auto' stands for two methods.*curriculum"):
         compare([*runs("uniform-full", [0, 1]), *mixed])
 
 
@@ -115,7 +115,7 @@ def test_the_other_faces_have_a_row_for_each_method(table: Table) -> None:
 
 def test_json_has_every_number_and_no_nan(table: Table) -> None:
     written = json.loads(json.dumps(as_json([table]), allow_nan=False))
-    row = next(row for row in written[0]["rows"] if row["label"] == "ours")
+    row = next(row for row in written[0]["rows"] if row["label"] == "auto")
     assert row["seeds"] == list(range(10)) and row["exploratory"] is False
     assert row["ratio"]["rollouts"]["mean"]["estimate"] == pytest.approx(1 / 3, abs=0.05)
     slow = next(row for row in written[0]["rows"] if row["label"] == "sparft")
@@ -124,21 +124,21 @@ def test_json_has_every_number_and_no_nan(table: Table) -> None:
 
 
 def test_the_goal_is_judged_beside_the_better_rival(table: Table) -> None:
-    claims = judge([table], "train", "ours")
+    claims = judge([table], "train", "auto")
     assert [claim.asked for claim in claims] == [
         "at most 0.5 x the rollouts of uniform-full",
         "at most 0.75 x the rollouts of sec, the better of sec",
     ]
     assert all(claim.holds for claim in claims)
     assert not any(claim.holds for claim in judge([table], "train", "sparft"))
-    assert judge([table], "confirm", "ours") == []
+    assert judge([table], "confirm", "auto") == []
 
 
 @pytest.mark.parametrize(("speed", "holds"), [(0.5, False), (1.0, True), (2.0, True)])
 def test_worse_than_uniform_without_useless_prompts_fails_the_goal(speed: float, holds: bool) -> None:
     records = [
         *runs("uniform-full", range(10), useless=0.0),
-        *runs("ours", range(10), useless=0.0, speed=speed, curriculum={"method": "sparft_target"}),
+        *runs("auto", range(10), useless=0.0, speed=speed, curriculum={"method": "sparft_target"}),
     ]
-    claims = judge(compare(records), "train", "ours")
+    claims = judge(compare(records), "train", "auto")
     assert [claim.holds for claim in claims] == [holds]

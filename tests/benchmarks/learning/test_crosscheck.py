@@ -46,13 +46,13 @@ def test_a_validation_item_tells_its_family() -> None:
 def test_both_engines_run_the_same_specs() -> None:
     loop, verl = ([spec for spec in SPECS if spec.engine == engine] for engine in ("loop", "verl"))
     assert [replace(spec, engine="verl") for spec in loop] == verl
-    assert {(spec.updates, spec.label) for spec in loop} == {(40, "uniform"), (40, "ours")}
+    assert {(spec.updates, spec.label) for spec in loop} == {(40, "uniform"), (40, "auto")}
     assert {spec.seed for spec in loop} == {0, 1, 2} and len({spec.key for spec in SPECS}) == 12
     assert SCRIPT.exists()
 
 
 def test_the_command_line_carries_the_curriculums_settings(tmp_path: Path) -> None:
-    spec = next(spec for spec in SPECS if spec.label == "ours")
+    spec = next(spec for spec in SPECS if spec.label == "auto")
     line = overrides(spec, tmp_path)
     for name, value in spec.settings.items():
         assert (f"++curriculum.{name}={value}" in line) is (name != "method")
@@ -116,7 +116,7 @@ def test_engines_that_agree_and_one_that_does_not() -> None:
     def both(seed: int, more: float) -> list[dict[str, object]]:
         found = []
         for engine in ("loop", "verl"):
-            one = record("ours", seed, updates=40, engine=engine)
+            one = record("auto", seed, updates=40, engine=engine)
             shift = more if engine == "verl" else 0.0
             one["train"]["reward"] = [0.3 + 0.01 * seed + shift] * 40
             found.append(one)
@@ -135,7 +135,7 @@ def test_engines_that_agree_and_one_that_does_not() -> None:
 
 def test_other_arms_are_no_comparison() -> None:
     runs = [
-        record("ours", seed, updates=40, engine=engine) for engine in ("loop", "verl") for seed in range(2)
+        record("auto", seed, updates=40, engine=engine) for engine in ("loop", "verl") for seed in range(2)
     ]
     runs[-1]["arms"]["sizes"][0] += 1
     with pytest.raises(ValueError, match="had other arms"):
@@ -143,10 +143,10 @@ def test_other_arms_are_no_comparison() -> None:
 
 
 def test_the_distance_of_allocations_is_held_against_chance() -> None:
-    runs = [record("ours", 0, updates=40, engine=engine) for engine in ("loop", "verl")]
+    runs = [record("auto", 0, updates=40, engine=engine) for engine in ("loop", "verl")]
     assert allocation(runs[0]) == pytest.approx([0.5, 0.25, 0.125, 0.125])
     runs[1]["train"]["pulls"] = [[10] * 4, [20] * 4, [10] * 4, [40] * 4]
-    seen, expected = distances(runs, "ours")
+    seen, expected = distances(runs, "auto")
     assert seen == [pytest.approx(0.375)] and 0 < expected[0] < 0.1
-    both = [record("ours", 1, updates=40, engine=engine) for engine in ("loop", "verl")]
+    both = [record("auto", 1, updates=40, engine=engine) for engine in ("loop", "verl")]
     assert "0.188 apart" in table([*runs, *both])

@@ -12,7 +12,7 @@ from benchmarks.learning.figures import arm_map, curves, trap, unsolvable_share
 from .records import ARMS, record
 
 SVG = "{http://www.w3.org/2000/svg}"
-RUNS = [record(label, seed, noise=0.01) for label in ("uniform-full", "ours") for seed in range(4)]
+RUNS = [record(label, seed, noise=0.01) for label in ("uniform-full", "auto") for seed in range(4)]
 
 
 def words(svg: str) -> list[str]:
@@ -20,12 +20,12 @@ def words(svg: str) -> list[str]:
 
 
 def test_a_curve_for_each_method_that_was_run() -> None:
-    svg = curves(RUNS, ["uniform-full", "sparft", "ours"], "60 % useless prompts")
+    svg = curves(RUNS, ["uniform-full", "sparft", "auto"], "60 % useless prompts")
     root = ElementTree.fromstring(svg)
     paths = [path for path in root.iter(f"{SVG}path") if (path.get("class") or "").startswith("line")]
     bands = [path for path in root.iter(f"{SVG}path") if (path.get("class") or "").startswith("band")]
     assert len(paths) == len(bands) == 2
-    assert {"uniform-full", "ours", "rollouts"} <= set(words(svg)) and "sparft" not in words(svg)
+    assert {"uniform-full", "auto", "rollouts"} <= set(words(svg)) and "sparft" not in words(svg)
     mean = np.mean([run["curve"]["overall"][-1] for run in RUNS[:4]])
     assert f"uniform-full {100 * mean:.1f} %" in root.find(f"{SVG}desc").text
     assert len(re.findall(r"[ML]", paths[0].get("d"))) == len(RUNS[0]["curve"]["update"])
@@ -37,7 +37,7 @@ def test_the_trap_shows_the_share_of_unsolvable_prompts() -> None:
     run["train"]["served"]["useful"][0] = 50
     assert unsolvable_share(run)[:2] == pytest.approx([0.25, 0.125])
     svg = trap([run, *RUNS])
-    assert {"sparft", "ours", "uniform-full", "update"} <= set(words(svg))
+    assert {"sparft", "auto", "uniform-full", "update"} <= set(words(svg))
 
 
 def test_arms_are_sorted_by_what_they_are_worth() -> None:
@@ -64,12 +64,12 @@ def test_names_that_end_together_do_not_overlap() -> None:
 
 
 def test_a_method_has_its_colour_in_every_chart() -> None:
-    runs = [record(label, 0) for label in ("new", "ours", "uniform-full")]
-    for labels in (["ours", "new"], ["uniform-full", "new", "ours"]):
+    runs = [record(label, 0) for label in ("new", "auto", "uniform-full")]
+    for labels in (["auto", "new"], ["uniform-full", "new", "auto"]):
         root = ElementTree.fromstring(curves(runs, labels, "all"))
         classes = {text.text: text.get("class") for text in root.iter(f"{SVG}text") if text.text in labels}
         assert classes == {
-            label: {"uniform-full": "t0", "ours": "t5", "new": "t7"}[label] for label in labels
+            label: {"uniform-full": "t0", "auto": "t5", "new": "t7"}[label] for label in labels
         }
     with pytest.raises(ValueError, match="8 colours, got 9"):
         curves(runs, [f"m{i}" for i in range(9)], "all")

@@ -9,18 +9,18 @@ from .records import record
 TARGET = {"method": "sparft_target", "floor": 0.01}
 RUNS = [
     *(record("uniform-full", seed, top=0.7) for seed in range(3)),
-    *(record("ours", seed, top=0.8, curriculum=TARGET) for seed in range(3)),
+    *(record("auto", seed, top=0.8, curriculum=TARGET) for seed in range(3)),
     record("first guess", 3, curriculum=TARGET),
-    record("ours", 0, top=0.6, curriculum={"method": "sec"}, arms="categories"),
-    record("ours", 0, curriculum=TARGET, world="confirm"),
-    record("ours", 0, curriculum=TARGET, engine="verl"),
-    record("ours", 0, curriculum=TARGET, prepare={"cluster.k": 5}, useless=0.0),
+    record("auto", 0, top=0.6, curriculum={"method": "sec"}, arms="categories"),
+    record("auto", 0, curriculum=TARGET, world="confirm"),
+    record("auto", 0, curriculum=TARGET, engine="verl"),
+    record("auto", 0, curriculum=TARGET, prepare={"cluster.k": 5}, useless=0.0),
 ]
 
 
 def test_one_line_for_each_configuration_the_best_first() -> None:
     rows = tried(RUNS)
-    assert [row.labels for row in rows] == [("ours", "first guess"), ("uniform-full",), ("ours",), ("ours",)]
+    assert [row.labels for row in rows] == [("auto", "first guess"), ("uniform-full",), ("auto",), ("auto",)]
     best = rows[0]
     assert (best.runs, best.seeds, best.shares) == (4, 4, (0.6,))
     assert best.gain == pytest.approx(RUNS[3]["final"]["overall"] - RUNS[0]["final"]["overall"])

@@ -86,6 +86,21 @@ def test_a_budget_keeps_that_many(cache: Path) -> None:
     assert counts.max() <= 2
 
 
+def test_an_oracle_filter_serves_what_is_useful_and_nothing_else() -> None:
+    tasks = training_set("train", 0.6, 0)
+    arms = arms_of(spec(items="useful"), tasks, new_policy(0), Path()).arms
+    assert {tasks[row].kind for row in arms.rows} == {"useful"}
+    assert len(arms.rows) == sum(task.kind == "useful" for task in tasks)
+
+
+def test_the_data_sets_categories_can_be_the_arms_of_what_cleaning_leaves(cache: Path) -> None:
+    tasks = training_set("train", 0.6, 0)
+    wanted = spec(arms="clusters", prepare={"cluster.column": "extra_info.category"})
+    arms = arms_of(wanted, tasks, new_policy(0), cache).arms
+    assert [arms.names[arm] for arm in arms.arm] == [tasks[row].category for row in arms.rows]
+    assert len(arms.rows) == len({task.question for task in tasks})
+
+
 def test_categories_are_family_and_level() -> None:
     tasks = training_set("train", 0.3, 1)
     arms = arms_of(spec(arms="categories", useless=0.3), tasks, new_policy(0), Path()).arms

@@ -17,8 +17,8 @@ def straight(label: str, points: list[float], **others: object) -> object:
 
 
 def test_a_record_becomes_its_numbers() -> None:
-    run = outcome(record("ours", 3))
-    assert (run.label, run.seed) == ("ours", 3)
+    run = outcome(record("auto", 3))
+    assert (run.label, run.seed) == ("auto", 3)
     assert run.final == pytest.approx(0.3 + 0.5 * (1 - np.exp(-160 / 60)))
     assert run.families.keys() == {"ADD", "REV"}
     assert run.degenerate == pytest.approx(0.375)
@@ -71,16 +71,16 @@ def test_the_baseline_reaches_its_own_target() -> None:
 
 
 def test_the_ratio_of_a_faster_learner_is_its_speed() -> None:
-    slow, fast = outcome(record("uniform-full", 0)), outcome(record("ours", 0, speed=2))
+    slow, fast = outcome(record("uniform-full", 0)), outcome(record("auto", 0, speed=2))
     needed, budget = reach(fast, target(slow)), reach(slow, target(slow))
     found = ratio([needed.spent["rollouts"]], [True], [budget.spent["rollouts"]], [True])
     assert found.mean.estimate == pytest.approx(0.5, abs=0.03)
 
 
 def test_answers_that_difficulty_took_are_rollouts_too() -> None:
-    written = {**record("ours", 0, speed=2), "stage_a_rollouts": 1000}
+    written = {**record("auto", 0, speed=2), "stage_a_rollouts": 1000}
     slow = outcome(record("uniform-full", 0))
-    free, paid = (reach(outcome(one), target(slow)).spent for one in (record("ours", 0, speed=2), written))
+    free, paid = (reach(outcome(one), target(slow)).spent for one in (record("auto", 0, speed=2), written))
     assert paid["rollouts"] == pytest.approx(free["rollouts"] + 1000) and paid["tokens"] == free["tokens"]
 
 
@@ -89,7 +89,7 @@ def test_of_two_equal_methods_neither_is_favoured_by_noise(noise: float) -> None
     logs = []
     for seed in range(400):
         baseline = outcome(record("uniform-full", seed, noise=noise))
-        same = outcome(record("ours", seed, noise=noise))
+        same = outcome(record("auto", seed, noise=noise))
         accuracy = target(baseline)
         needed = [reach(run, accuracy).spent["rollouts"] for run in (same, baseline)]
         logs.append(log(needed[0] / needed[1]))
@@ -119,10 +119,10 @@ def test_useless_prompts_are_those_of_another_kind() -> None:
 
 
 def test_a_curve_that_is_cut_short_is_refused_by_name() -> None:
-    good = record("ours", 4)
+    good = record("auto", 4)
     broken = {"update": [10, 20], "rollouts": [0, 640], "overall": [0.1], "tokens": [float("nan")] * 17}
     for name, values in broken.items():
         bad = deepcopy(good)
         bad["curve"][name] = values
-        with pytest.raises(ValueError, match=r"ours, seed 4"):
+        with pytest.raises(ValueError, match=r"auto, seed 4"):
             outcome(bad)

@@ -12,7 +12,7 @@ from benchmarks.learning.suites import SUITES
 
 from .records import record
 
-METHODS = {"uniform-full": {"method": "uniform"}, "ours": {"method": "sparft_target"}}
+METHODS = {"uniform-full": {"method": "uniform"}, "auto": {"method": "sparft_target"}}
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def filled(folder: Path) -> tuple[Store, dict[str, list[Spec]]]:
     for useless in (0.0, 0.6):
         for seed in range(3):
             for label, curriculum in METHODS.items():
-                speed = 2.0 if label == "ours" and useless else 1.0
+                speed = 2.0 if label == "auto" and useless else 1.0
                 run = record(
                     label, seed, useless=useless, speed=speed, top=0.7 + seed / 50, curriculum=curriculum
                 )
@@ -53,14 +53,14 @@ def test_pages_hold_tables_and_figures_and_stay_the_same_when_written_again(
     files = write(store, suites, page, top)
     text = page.read_text()
     assert "**World train, 60 % useless prompts, against uniform-full.**" in text
-    assert "| ours (exploratory) | 3 |" in text
+    assert "| auto (exploratory) | 3 |" in text
     for file in files[2:]:
         assert f"(figures/{file.name})" in text and file.read_text().startswith("<svg ")
-    assert {file.stem for file in files[2:]} == {"curves-0", "curves-60", "trap", "arms-ours"}
+    assert {file.stem for file in files[2:]} == {"curves-0", "curves-60", "trap", "arms-auto"}
     assert "| 60 % | 3 | 30.0 | " in text
     shown = top.read_text()
     assert "| useless prompts | 0 % | 60 % |" in shown
-    assert "At 0 % useless prompts `ours` gains nothing" in shown and "At 60 %" not in shown
+    assert "At 0 % useless prompts `auto` gains nothing" in shown and "At 60 %" not in shown
     before = (text, shown)
     write(store, suites, page, top)
     assert (page.read_text(), top.read_text()) == before

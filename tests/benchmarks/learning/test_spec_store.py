@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from benchmarks.learning.spec import Spec
-from benchmarks.learning.store import MOST_BYTES, Store
+from benchmarks.learning.store import MOST_BYTES, TRIED, Store
 from benchmarks.learning.suites import QUICK, SUITES
 
 
@@ -111,6 +111,16 @@ def test_a_label_is_the_askers(tmp_path: Path) -> None:
     store.append(record(spec()))
     (found,) = store.of([Spec.of("plain", 3, {"method": "uniform"})])
     assert found["spec"]["label"] == "plain"
+
+
+def test_runs_of_which_little_was_kept_are_counted_with_the_others(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.append(record(spec()))
+    kept = [{"key": "old", "final": {"overall": 0.3}}, {"key": spec().key, "final": {"overall": 0.0}}]
+    (tmp_path / TRIED).write_text("".join(json.dumps(line) + "\n" for line in kept))
+    tried = store.tried()
+    assert [run["key"] for run in tried] == [spec().key, "old"] and "curve" in tried[0]
+    assert "old" not in store.records()
 
 
 def test_suites_hold_what_they_promise() -> None:

@@ -20,7 +20,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def execute(spec: Spec, inputs: Inputs, work: Path, *, seconds: float) -> dict[str, Any]:
         names.append(spec.curriculum)
-        if names.count("sparft_target") == 1 and spec.curriculum == "sparft_target":
+        if names.count("auto") == 1 and spec.curriculum == "auto":
             raise RunFailed("no memory")
         return record(spec.curriculum, spec.seed, [0, 0, 1], [1, 0, 1])
 
@@ -35,12 +35,12 @@ def test_only_what_is_missing_is_run(
 ) -> None:
     target = tmp_path / "new" / "out.json"
     words = ["--work", str(tmp_path / "work"), "--json", str(target)]
-    assert command.main(words) == 1 and started == ["uniform", "sparft_target"]
+    assert command.main(words) == 1 and started == ["uniform", "auto"]
     assert "no memory" in capsys.readouterr().err
     assert [run["key"] for run in json.loads(target.read_text())["runs"]] == ["uniform-1"]
-    assert command.main(words) == 0 and started[2:] == ["sparft_target"]
+    assert command.main(words) == 0 and started[2:] == ["auto"]
     assert command.main(words) == 0 and len(started) == 3
     found = json.loads(target.read_text())
     assert len(found["runs"]) == 2 and found["suite"] == "smoke" and found["commit"]
-    assert [line["method"] for line in found["table"]["all"]] == ["uniform", "sparft_target"]
-    assert "sparft_target" in capsys.readouterr().out
+    assert [line["method"] for line in found["table"]["all"]] == ["uniform", "auto"]
+    assert "auto" in capsys.readouterr().out

@@ -63,7 +63,7 @@ def test_a_run_on_the_cpu_is_what_its_spec_says(tmp_path: Path, inputs: Inputs) 
         -1,
     )
     assert data.seed == 7 and rollout.name == "hf_cpu"
-    assert config.curriculum.artefact == str(tmp_path / "data" / "artefact-clusters")
+    assert config.curriculum.artefact == str(tmp_path / "data" / "artefact-categories")
     assert config.ray_kwargs.ray_init.object_store_memory > 538_090_408  # the weights at once
 
 

@@ -11,22 +11,17 @@ from sparft_verl.curricula import METHODS
 def test_compare_has_every_method_with_every_seed_and_whole_rounds_first() -> None:
     found = spec.compare(quick=False)
     assert [(one.seed, one.curriculum) for one in found] == [
-        (seed, name) for seed in (1, 2, 3) for name in ("uniform", "sec", "dump", spec.OURS)
+        (seed, name) for seed in (1, 2, 3) for name in ("uniform", "sec", "dump", "auto")
     ]
     assert {one.device for one in found} == {"gpu"} and set(spec.COMPARED) <= set(METHODS)
     budgets = {(one.steps, one.prompts, one.rollouts, one.tokens, one.test_freq) for one in found}
     assert len(budgets) == 1
-    assert {one.arms for one in found if one.curriculum in ("uniform", "sec", "dump")} == {"categories"}
-    assert {one.arms for one in found if one.curriculum == spec.OURS} == {"clusters"}
-
-
-def test_ours_is_auto_where_there_is_one() -> None:
-    assert ("auto" in METHODS) == (spec.OURS == "auto")
+    assert {one.arms for one in found} == {"categories"}
 
 
 def test_a_smoke_is_small_and_on_the_cpu() -> None:
     found = spec.smoke(quick=False)
-    assert [one.curriculum for one in found] == ["uniform", "sparft_target"]
+    assert [one.curriculum for one in found] == ["uniform", "auto"]
     assert all(one.device == "cpu" and one.steps == 2 and one.tokens == 48 for one in found)
     assert [(one.curriculum, one.steps) for one in spec.smoke(quick=True)] == [("uniform", 1)]
 
