@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,15 +144,18 @@ def _auto_and(ways: Mapping[str, Way]) -> dict[str, Way]:
 
 def _confirmation() -> list[Spec]:
     told = json.loads(CONFIRMATION.read_text())
-    return [
+    ways = {name: HEADLINE[name] for name in told["methods"]}
+    found = [
         spec
         for useless in told["useless"]
-        for spec in _suite(
-            {name: HEADLINE[name] for name in told["methods"]},
-            told["seeds"],
-            useless=useless,
-            world="confirm",
-        )
+        for spec in _suite(ways, told["seeds"], useless=useless, world=told["world"])
+    ]
+    late = told["amended"]
+    return [
+        replace(spec, seed=late["instead"])
+        if (spec.useless, spec.seed) == (late["useless"], late["seed"])
+        else spec
+        for spec in found
     ]
 
 
@@ -168,7 +171,7 @@ SUITES: dict[str, Suite] = {
         spec
         for useless in SHARES
         if useless != 0.6
-        for spec in _suite(HEADLINE, HEADLINE_SEEDS if useless == 0.0 else SHARE_SEEDS, useless=useless)
+        for spec in _suite(HEADLINE, SHARE_SEEDS, useless=useless)
     ],
     "exploratory": _suite(_auto_and(EXPLORATORY), EXPLORATORY_SEEDS, useless=0.6),
     "ablations": _suite(_auto_and(ABLATIONS), EXPLORATORY_SEEDS, useless=0.6),

@@ -70,6 +70,7 @@ def test_the_literal_rule_spends_more_than_half_of_its_pulls_on_a_dead_arm(setti
         {"method": "sparft_target", "posterior": "gaussian", "choice": "batch"},
         {"method": "sparft_target", "utility": "learnability"},
         {"method": "sparft_target", "utility": "mixed"},
+        {"method": "auto"},
     ],
     ids=str,
 )
