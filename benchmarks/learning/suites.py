@@ -59,7 +59,8 @@ HEADLINE: dict[str, Way] = {
 
 _AUTO = HEADLINE["auto"]
 EXPLORATORY: dict[str, Way] = {
-    "filter by an oracle": Way(UNIFORM, {"items": "useful"}),
+    "uniform, oracle's filter": Way(UNIFORM, {"items": "useful"}),
+    "auto, oracle's filter": Way({"method": "auto"}, {"items": "useful", "arms": "categories"}),
     "uniform-cleaned": Way(UNIFORM, CLEANED),
     "sec-cleaned": Way({"method": "sec"}, CLEANED),
     "dump-cleaned": Way({"method": "dump"}, CLEANED),

@@ -80,6 +80,7 @@ def _environment(spec: Spec, work: Path, out: Path) -> dict[str, str]:
         **os.environ,
         "DATA": str(work), "ARTEFACT": str(work / "artefact"), "OUT": str(out), "STEPS": str(spec.updates),
         "SEED": str(spec.seed), "CURRICULUM": str(spec.settings["method"]), "OMP_NUM_THREADS": "1",
+        "PREFLIGHT": "warn",  # it looks for the recipe's own data
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
     }  # fmt: skip
