@@ -13,7 +13,7 @@ CONSTRAINTS := requirements/constraints-$(PY_TAG).txt
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test e2e e2e-full test-verl-matrix recipes-check check resolve install bench-step bench-kernel bench-curricula bench-overhead bench-prepare \
+.PHONY: demo test e2e e2e-full test-verl-matrix recipes-check check resolve install bench-step bench-kernel bench-curricula bench-overhead bench-prepare bench-learning \
 	gpu-check cuda-report sanitize clean
 
 demo: $(STAMP)  ## the whole road on a machine without a GPU: tasks, artefact, real verl, report
@@ -56,6 +56,9 @@ bench-curricula: $(STAMP)  ## milliseconds per step of every curriculum over a m
 
 bench-overhead: $(STAMP)  ## what the plug-in adds to a step, without a model
 	$(BIN)/python -m benchmarks.overhead --json benchmarks/results/overhead.json
+
+bench-learning: $(STAMP)  ## does a curriculum pay: the headline table, making the runs that its store lacks
+	$(BIN)/python -m benchmarks.learning --suite headline
 
 bench-prepare: $(STAMP)  ## seconds of every stage of `sparft prepare`, and what its arms mean; SPARFT_DATA for real data
 	$(BIN)/python -m benchmarks.prepare --json benchmarks/results/prepare.json
