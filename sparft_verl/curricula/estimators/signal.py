@@ -44,9 +44,7 @@ class SignalRate(Estimator):
         """Take finished pulls of one group each."""
         mixed = evidence.value
         arms = self._arm_of[evidence.unit]
-        self._arms.commit(
-            replace(evidence, unit=arms, solved=mixed, total=mixed, weight=np.ones(len(mixed)))
-        )
+        self._arms.commit(replace(evidence, unit=arms, solved=mixed, total=mixed, weight=np.ones(len(mixed))))
         self._inbox.put(evidence)
 
     def tick(self, step: int) -> None:
