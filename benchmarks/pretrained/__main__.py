@@ -1,7 +1,7 @@
 """`python -m benchmarks.pretrained [--suite smoke|compare] [--quick] --json FILE`
 
 smoke (CPU): two methods, two steps each: the road is whole, and what a step costs. compare (GPU): uniform, SEC, DUMP
-and ours over three seeds. Goes on where it stopped: a run that the store holds is not run again.
+and auto over three seeds. Goes on where it stopped: a run that the store holds is not run again.
 """
 
 from __future__ import annotations
