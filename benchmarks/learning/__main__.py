@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.learning.compare import BASELINE
+from benchmarks.learning.compare import BASELINE, Table
 from benchmarks.learning.pool import PACKAGES, fill
 from benchmarks.learning.readme import write
+from benchmarks.learning.sections import CHOSEN
 from benchmarks.learning.spec import VERSION, Spec
 from benchmarks.learning.store import RESULTS, Record, Store
 from benchmarks.learning.suites import QUICK, SUITES
@@ -20,7 +21,7 @@ from benchmarks.learning.tables import as_json, compare, text
 from benchmarks.machine import commit, machine, versions
 
 ALONE = ("ablations",)
-"""Suites whose baseline is auto, not uniform sampling."""
+"""Suites whose baseline is CHOSEN, not uniform sampling."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,17 +96,14 @@ def _run(store: Store, specs: list[Spec], name: str, arguments: argparse.Namespa
     )
     for line in wrong:
         print(f"failed: {line}", file=sys.stderr)
-    print(_told(name, records))
+    tables = compare(records, baseline=CHOSEN if name in ALONE else BASELINE)
+    print(text(tables))
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(_result(name, records), indent=1) + "\n")
+        arguments.json.write_text(json.dumps(_result(name, records, tables), indent=1) + "\n")
     return 1 if wrong else 0
 
 
-def _told(name: str, records: list[Record]) -> str:
-    return text(compare(records, baseline="auto" if name in ALONE else BASELINE))
-
-
-def _result(name: str, records: list[Record]) -> dict[str, Any]:
+def _result(name: str, records: list[Record], tables: list[Table]) -> dict[str, Any]:
     return {
         "benchmark": "learning",
         "suite": name,
@@ -114,7 +112,7 @@ def _result(name: str, records: list[Record]) -> dict[str, Any]:
         "machine": machine(),
         "versions": versions(PACKAGES),
         "commit": commit(),
-        "tables": as_json(compare(records, baseline="auto" if name in ALONE else BASELINE)),
+        "tables": as_json(tables),
         "runs": [
             {name: record[name] for name in ("key", "spec", "commit", "core_seconds", "final")}
             for record in records

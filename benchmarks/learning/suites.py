@@ -18,6 +18,9 @@ EXPLORATORY_SEEDS = (0, 1, 2)
 REGIME_SEEDS = (0, 1, 2, 3)
 SHARE_SEEDS = (0, 1, 2, 3, 4)
 UNIFORM = {"method": "uniform"}
+AUTO = {"method": "auto"}
+THOMPSON = {"method": "sparft_target", "utility": "learnability", "discount": 0.9, "floor": 0.01}
+"""Thompson sampling on p (1 - p) that forgets, and starves no arm."""
 PAPER = {"items": "selected", "budget": 100, "arms": "clusters"}
 """SPaRFT's stage A: ten clusters (the default K), a hundred prompts."""
 CATEGORIES = {"arms": "categories"}
@@ -54,20 +57,18 @@ HEADLINE: dict[str, Way] = {
     "sparft": Way({"method": "sparft", "choice": "batch"}, PAPER),
     "sec": Way({"method": "sec"}, CATEGORIES),
     "dump": Way({"method": "dump"}, CATEGORIES),
-    "auto": Way({"method": "auto"}, CLEANED),
+    "auto": Way(AUTO, CLEANED),
 }
 
 _AUTO = HEADLINE["auto"]
 EXPLORATORY: dict[str, Way] = {
     "uniform, oracle's filter": Way(UNIFORM, {"items": "useful"}),
-    "auto, oracle's filter": Way({"method": "auto"}, {"items": "useful", "arms": "categories"}),
+    "auto, oracle's filter": Way(AUTO, {"items": "useful", "arms": "categories"}),
     "uniform-cleaned": Way(UNIFORM, CLEANED),
     "sec-cleaned": Way({"method": "sec"}, CLEANED),
     "dump-cleaned": Way({"method": "dump"}, CLEANED),
-    "auto, 20 clusters": Way({"method": "auto"}, CLUSTERS),
-    "sparft_target, 20 clusters": Way(
-        {"method": "sparft_target", "utility": "learnability", "discount": 0.9, "floor": 0.01}, CLUSTERS
-    ),
+    "auto, 20 clusters": Way(AUTO, CLUSTERS),
+    "sparft_target, 20 clusters": Way(THOMPSON, CLUSTERS),
     "uniform-random-100": Way(UNIFORM, {"items": "random", "budget": 100}),
     "uniform-stratified-100": Way(UNIFORM, {"items": "stratified", "budget": 100}),
     "stratified": Way({"method": "stratified"}, CLEANED),
@@ -96,24 +97,11 @@ ABLATIONS: dict[str, Way] = {
     "dull prompts never again": _AUTO.but({"retry": 0.0}),
     "floor 0.01": _AUTO.but({"floor": 0.01}),
     "gate dapo": _AUTO.but({"gate": "dapo"}),
-    "no cleaning": Way({"method": "auto"}, CATEGORIES),
-    "one arm": Way({"method": "auto"}, {"arms": "clusters", "prepare": {"cluster.k": 1}}),
-    "data sources as arms": Way(
-        {"method": "auto"}, {"arms": "clusters", "prepare": {"cluster.column": "data_source"}}
-    ),
-    "utility: Thompson on p (1 - p)": Way(
-        {"method": "sparft_target", "utility": "learnability", "discount": 0.9, "floor": 0.01}, CLEANED
-    ),
-    "choice batch: the same": Way(
-        {
-            "method": "sparft_target",
-            "utility": "learnability",
-            "discount": 0.9,
-            "floor": 0.01,
-            "choice": "batch",
-        },
-        CLEANED,
-    ),
+    "no cleaning": Way(AUTO, CATEGORIES),
+    "one arm": Way(AUTO, {"arms": "clusters", "prepare": {"cluster.k": 1}}),
+    "data sources as arms": Way(AUTO, {"arms": "clusters", "prepare": {"cluster.column": "data_source"}}),
+    "utility: Thompson on p (1 - p)": Way(THOMPSON, CLEANED),
+    "choice batch: the same": Way({**THOMPSON, "choice": "batch"}, CLEANED),
     "K=10": _CLUSTERED.but(prepare={"cluster.k": 10}),
     "K=20": _CLUSTERED,
     "K=40": _CLUSTERED.but(prepare={"cluster.k": 40}),

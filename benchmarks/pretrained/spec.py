@@ -11,9 +11,8 @@ from benchmarks.pretrained.data import Sizes
 
 AUTO = "auto"
 """The recommended curriculum."""
-CATEGORIES = ("uniform", "sec", "dump", AUTO)
-"""Methods whose arms are source and level; others get stage A's clusters."""
 COMPARED = ("uniform", "sec", "dump", AUTO)
+"""Their arms are source and level; any other method would get stage A's clusters."""
 BASELINE = "uniform"
 SEEDS = (1, 2, 3)
 
@@ -42,7 +41,7 @@ class Spec:
     @property
     def arms(self) -> str:
         """Return which artefact the run reads."""
-        return "categories" if self.curriculum in CATEGORIES else "clusters"
+        return "categories" if self.curriculum in COMPARED else "clusters"
 
     def key(self, data: str, model: str) -> str:
         """Return the run's name in the store: equal for equal settings, rows and weights only."""

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparft_verl.curricula import CurriculumConfig, build
+from sparft_verl.curricula import CurriculumConfig, Feedback, build
+from sparft_verl.curricula.order import ShuffledOrder
 from sparft_verl.curricula.skipping import SkippingOrder
 
 
@@ -61,13 +62,11 @@ def test_failed_and_solved_groups_count_alike(arms_of, group_of, rate):
     tell(curriculum, group_of, curriculum.propose(3), {0: rate})
     curriculum.tick(1)
     metrics = curriculum.metrics()
-    assert metrics["sparft/arm/arm0/signal"] == pytest.approx((1) / (2 + 0.98 * 3))
+    assert metrics["sparft/arm/arm0/signal"] == pytest.approx(1 / (2 + 0.98 * 3))
     assert metrics["sparft/dull_prompts"] == pytest.approx(3 / 9)
 
 
 def test_equal_partial_credit_is_no_signal(arms_of):
-    from sparft_verl.curricula import Feedback
-
     curriculum = make(arms_of([4]))
     ticket = curriculum.propose(1)
     curriculum.observe([Feedback(ticket.id, int(ticket.rows[0]), np.array([0.5, 0.5, 0.5]))])
@@ -119,10 +118,8 @@ def pools_of(*sizes):
     return [np.arange(end - size, end) for size, end in zip(sizes, ends, strict=True)]
 
 
-def test_with_every_chance_one_the_passes_are_those_of_a_shuffled_order(arms_of):
+def test_with_every_chance_one_the_passes_are_those_of_a_shuffled_order():
     one = SkippingOrder(pools_of(7, 5), 3, lambda items: np.ones(len(items)))
-    from sparft_verl.curricula.order import ShuffledOrder
-
     two = ShuffledOrder(pools_of(7, 5), 3)
     pools = np.array([0, 1, 1, 0, 0])
     for _ in range(9):

@@ -60,7 +60,7 @@ class SignalRate(Estimator):
 
     def metrics(self, step: int) -> dict[str, float | F64]:
         """Return the expected share of mixed groups by arm, and the share of prompts with a dull streak."""
-        return {"signal": self.rate, "dull_prompts": float((self._streak > 0).mean())}
+        return {"signal": self.rate, "dull_prompts": np.count_nonzero(self._streak) / len(self._streak)}
 
     def state_dict(self) -> dict[str, Any]:
         """Return both beliefs, and the evidence of the current step."""
